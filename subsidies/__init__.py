@@ -1,0 +1,1 @@
+"""Who is helped with the contribution, by which rule, how much."""

@@ -1,0 +1,1 @@
+"""Targets, progress, official tables, and the pages that need everything."""
