@@ -1,8 +1,9 @@
-"""Who is helped with the contribution, by which rule, how much."""
-
 from django.apps import AppConfig
 
 
 class SubsidiesConfig(AppConfig):
+    """资助: who is helped, by which rule, how much."""
+
     name = "subsidies"
     verbose_name = "参保资助"
+    default_auto_field = "django.db.models.BigAutoField"
