@@ -1,0 +1,48 @@
+"""The model, by room: places, users, years and their rules, people, enrolments, rosters."""
+
+from enrollment.models.audit import AuditEvent, AuditSeal
+from enrollment.models.enrolments import Cover, Enrollment, Payment
+from enrollment.models.jobs import Job, JobState
+from enrollment.models.people import DOC_TYPES, Household, Person, Status
+from enrollment.models.places import Level, Region
+from enrollment.models.rosters import (
+    Fate,
+    HeadingMap,
+    Mode,
+    Question,
+    QuestionKind,
+    Roster,
+    RosterRow,
+    RosterState,
+    Stage,
+)
+from enrollment.models.rules import *  # noqa: F403
+from enrollment.models.users import User
+from enrollment.models.years import PolicyYear
+
+__all__ = [
+    "DOC_TYPES",
+    "AuditEvent",
+    "AuditSeal",
+    "Cover",
+    "Enrollment",
+    "Fate",
+    "HeadingMap",
+    "Household",
+    "Job",
+    "JobState",
+    "Level",
+    "Mode",
+    "Payment",
+    "Person",
+    "PolicyYear",
+    "Question",
+    "QuestionKind",
+    "Region",
+    "Roster",
+    "RosterRow",
+    "RosterState",
+    "Stage",
+    "Status",
+    "User",
+]

@@ -1,0 +1,62 @@
+"""The people who work with the portal."""
+
+from typing import Self
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+
+from enrollment.roles import NO_ROLE, ROLE_CHOICES, ROLES, Role
+
+
+class UserQuerySet(models.QuerySet):
+    def visible_to(self, user) -> Self:
+        """Accounts inside the area of somebody who may grant; nobody else lists accounts."""
+        region = getattr(user, "region", None)
+        if region is None or not user.is_active or not user.job.may_grant:
+            return self.none()
+        return self.filter(region__county=region.county_id)
+
+
+class AccountManager(UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Named, so that migrations can find it."""
+
+
+class User(AbstractUser):
+    """经办人员: one account, one region, one role."""
+
+    role = models.CharField("岗位", max_length=20, choices=ROLE_CHOICES, blank=True)
+    region = models.ForeignKey(
+        "enrollment.Region",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="users",
+        verbose_name="所属区域",
+    )
+    department = models.ForeignKey(
+        "enrollment.Department",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="users",
+        verbose_name="所属部门",
+    )
+    full_name = models.CharField("姓名", max_length=60, blank=True)
+    phone = models.CharField("联系电话", max_length=30, blank=True)
+    is_demo = models.BooleanField(
+        "演示账号", default=False, help_text="只在内置数据库的演示环境中使用"
+    )
+
+    objects = AccountManager()
+
+    class Meta(AbstractUser.Meta):
+        verbose_name = verbose_name_plural = "经办人员"
+
+    @property
+    def job(self) -> Role:
+        """What the role may do; no role may nothing."""
+        return ROLES.get(self.role, NO_ROLE)
+
+    @property
+    def display_name(self) -> str:
+        return self.full_name or self.username

@@ -1,0 +1,65 @@
+"""Who may do what: one table, in code, because a role is a promise and not a setting."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Role:
+    """岗位. ``level`` is the kind of region it belongs to; everything defaults to no."""
+
+    key: str
+    title: str
+    level: str
+    sees_people: bool = False
+    may_reveal: bool = False
+    """May ask for a full ID number or phone; each reveal is on record."""
+    hands_in: bool = False
+    """May hand in rosters (名册)."""
+    may_apply: bool = False
+    """May apply and withdraw rosters of its own area."""
+    may_issue: bool = False
+    """May issue targets (下达任务)."""
+    may_answer: bool = False
+    """May decide open questions of its own area."""
+    keeps_regions: bool = False
+    reads_audit: bool = False
+    may_grant: bool = False
+    own_department: bool = False
+    """Sees only what its own department handed in, whatever the region."""
+
+
+ROLES = {
+    role.key: role
+    for role in (
+        Role("administrator", "系统管理员", "county", keeps_regions=True, may_grant=True),
+        Role(
+            "county_officer",
+            "县级经办",
+            "county",
+            sees_people=True,
+            may_reveal=True,
+            hands_in=True,
+            may_apply=True,
+            may_issue=True,
+            may_answer=True,
+            keeps_regions=True,
+        ),
+        Role("county_viewer", "县级查看", "county", sees_people=True),
+        Role("department", "部门报送", "county", hands_in=True, own_department=True),
+        Role(
+            "town_officer",
+            "乡镇经办",
+            "town",
+            sees_people=True,
+            may_reveal=True,
+            hands_in=True,
+            may_apply=True,
+            may_answer=True,
+        ),
+        Role("village_clerk", "村级代办", "village", sees_people=True, may_reveal=True),
+        Role("auditor", "审计", "county", reads_audit=True),
+    )
+}
+
+ROLE_CHOICES = [(role.key, role.title) for role in ROLES.values()]
+NO_ROLE = Role("", "未分配", "")

@@ -1,0 +1,120 @@
+"""Keys, ciphertext and keyed indexes: the only place that touches an ID number's secret side.
+
+An ID number is stored twice: encrypted (AES-256-GCM, random nonce) for the rare reveal, and as a
+keyed index (HMAC-SHA256, 16 bytes, a PostgreSQL uuid) for matching, uniqueness and exact search.
+An unkeyed hash would be worthless: all numbers of one county are tried in seconds.
+A second index over birth date and last four digits serves the search a clerk does by heart.
+"""
+
+import base64
+import hmac
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import BinaryIO
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+NONCE = 12
+CHUNK = 1 << 20
+TAG = 16
+
+
+class KeyMissing(Exception):
+    """The key that sealed this value is not among the configured ones."""
+
+
+class Vault:
+    """The configured keys, ready to use; of ``id_keys`` the first is current."""
+
+    def __init__(self, id_keys: dict[int, bytes], index_key: bytes) -> None:
+        self._ciphers = {number: AESGCM(key) for number, key in id_keys.items()}
+        self.current = next(iter(id_keys))
+        self._prefix = bytes([self.current])
+        self._encrypt = self._ciphers[self.current].encrypt
+        self._index_key = index_key
+
+    def index(self, number: str) -> UUID:
+        """The keyed index of a normalised document number."""
+        return UUID(bytes=hmac.digest(self._index_key, number.encode(), "sha256")[:16])
+
+    def index_hex(self, text: str) -> str:
+        """The same as 32 hex digits, which COPY takes without building a UUID."""
+        return hmac.digest(self._index_key, text.encode(), "sha256")[:16].hex()
+
+    def tail(self, birth: str, last_four: str) -> UUID:
+        """The keyed index of birth date (``yyyymmdd``) and last four digits."""
+        return self.index(birth + last_four)
+
+    def seal(self, text: str) -> bytes:
+        """Encrypt ``text``; the first byte names the key, so keys can be rotated."""
+        nonce = os.urandom(NONCE)
+        return self._prefix + nonce + self._encrypt(nonce, text.encode(), None)
+
+    def open(self, sealed: bytes | memoryview) -> str:
+        """The text behind ``sealed``. Raises KeyMissing where the key is not there."""
+        sealed = bytes(sealed)
+        cipher = self._cipher(sealed[0])
+        return cipher.decrypt(sealed[1 : 1 + NONCE], sealed[1 + NONCE :], None).decode()
+
+    def seal_file(self, source: BinaryIO, target: BinaryIO) -> None:
+        """Encrypt a file in chunks, each bound to its place and the last one marked as last."""
+        target.write(self._prefix)
+        number, chunk = 0, source.read(CHUNK)
+        while True:
+            following = source.read(CHUNK)
+            nonce = os.urandom(NONCE)
+            target.write(nonce + self._encrypt(nonce, chunk, _place(number, not following)))
+            if not following:
+                return
+            number, chunk = number + 1, following
+
+    def open_file(self, source: BinaryIO) -> Iterator[bytes]:
+        """The chunks of a sealed file. Raises KeyMissing; ValueError if it was cut or changed."""
+        cipher = self._cipher(source.read(1)[0])
+        size = NONCE + CHUNK + TAG
+        number, chunk = 0, source.read(size)
+        while chunk:
+            following = source.read(size)
+            try:
+                yield cipher.decrypt(chunk[:NONCE], chunk[NONCE:], _place(number, not following))
+            except InvalidTag as error:
+                raise ValueError("sealed file is damaged or incomplete") from error
+            number, chunk = number + 1, following
+
+    def _cipher(self, key_number: int) -> AESGCM:
+        try:
+            return self._ciphers[key_number]
+        except KeyError as error:
+            raise KeyMissing(f"no key k{key_number} in CANBAO_ID_KEYS") from error
+
+
+def _place(number: int, last: bool) -> bytes:
+    return number.to_bytes(8, "big") + (b"\x01" if last else b"\x00")
+
+
+def parse_keys(text: str) -> dict[int, bytes]:
+    """``k2:BASE64,k1:BASE64`` → {2: key, 1: key}. Raises ValueError on anything else."""
+    keys: dict[int, bytes] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = part.partition(":")
+        key = base64.b64decode(value, validate=True)
+        if not name.startswith("k") or not 1 <= int(name[1:]) <= 255 or len(key) != 32:
+            raise ValueError("CANBAO_ID_KEYS wants k1:<32 bytes in base64>[,k2:…]")
+        keys[int(name[1:])] = key
+    if not keys:
+        raise ValueError("CANBAO_ID_KEYS is empty")
+    return keys
+
+
+@lru_cache(maxsize=4)
+def _build(id_keys: str, index_key: str) -> Vault:
+    return Vault(parse_keys(id_keys), base64.b64decode(index_key, validate=True))
+
+
+def vault() -> Vault:
+    """The vault with the configured keys."""
+    return _build(settings.CANBAO_ID_KEYS, settings.CANBAO_INDEX_KEY)
