@@ -1327,11 +1327,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='enrollment',
-            index=models.Index(fields=['person'], name='enrollment_person'),
+            index=models.Index(fields=['person'], name='enrollment_by_person'),
         ),
         migrations.AddIndex(
             model_name='enrollment',
-            index=models.Index(fields=['policy_year', 'town', 'village'], name='enrollment_place'),
+            index=models.Index(fields=['policy_year', 'town', 'village'], name='enrollment_by_place'),
         ),
         migrations.AddConstraint(
             model_name='enrollment',

@@ -33,6 +33,9 @@ class Enrollment(Placed):
         related_name="+",
         db_index=False,
     )
+    place_follows = models.BooleanField(
+        "随户籍变动", default=True, help_text="否：登记或缴费时写明了参保地，人员迁移时不跟着变"
+    )
     written_by = models.ForeignKey(
         "enrollment.Roster",
         models.SET_NULL,
@@ -55,8 +58,8 @@ class Enrollment(Placed):
             )
         ]
         indexes = [
-            models.Index(fields=["person"], name="enrollment_person"),
-            models.Index(fields=["policy_year", "town", "village"], name="enrollment_place"),
+            models.Index(fields=["person"], name="enrollment_by_person"),
+            models.Index(fields=["policy_year", "town", "village"], name="enrollment_by_place"),
         ]
 
 

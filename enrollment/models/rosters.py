@@ -196,6 +196,7 @@ class RosterRow(models.Model):
     row = models.IntegerField("行号", null=True, blank=True)
     part = models.SmallIntegerField("行内第几人", default=0)
     fate = models.CharField("结果", max_length=16, choices=Fate)
+    code = models.CharField("原因代码", max_length=20, blank=True)
     reason = models.CharField("原因", max_length=300, blank=True)
     person_id = models.BigIntegerField("人员", null=True, blank=True)
     town_id = models.BigIntegerField("乡镇", null=True, blank=True)
@@ -203,7 +204,6 @@ class RosterRow(models.Model):
     name = models.CharField("姓名", max_length=120, blank=True)
     raw = models.BinaryField("原始内容（密文）", null=True, blank=True)
     before = models.JSONField("改动前", null=True, blank=True)
-    subject_id = models.BigIntegerField("写入的记录", null=True, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "名册行"
@@ -230,6 +230,7 @@ class Stage(models.Model):
     row = models.IntegerField()
     part = models.SmallIntegerField()
     fate = models.CharField(max_length=16, null=True)
+    code = models.CharField(max_length=20, default="")
     reason = models.CharField(max_length=300, default="")
     doc_type = models.CharField(max_length=24, null=True)
     id_index = models.UUIDField(null=True)
@@ -242,8 +243,6 @@ class Stage(models.Model):
     household_number = models.CharField(max_length=40, null=True)
     relation = models.CharField(max_length=20, null=True)
     address = models.CharField(max_length=200, null=True)
-    town_text = models.CharField(max_length=60, null=True)
-    village_text = models.CharField(max_length=60, null=True)
     day = models.DateField(null=True)
     note = models.CharField(max_length=200, null=True)
     amount = models.DecimalField(max_digits=12, decimal_places=2, null=True)
@@ -254,12 +253,8 @@ class Stage(models.Model):
     number = models.IntegerField(null=True)
     facts = models.JSONField(null=True)
     raw = models.BinaryField(null=True)
-    person_id = models.BigIntegerField(null=True)
-    subject_id = models.BigIntegerField(null=True)
     town_id = models.BigIntegerField(null=True)
     village_id = models.BigIntegerField(null=True)
-    household_id = models.BigIntegerField(null=True)
-    before = models.JSONField(null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = "名册暂存"
