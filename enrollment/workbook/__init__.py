@@ -20,8 +20,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .container import glance, preflight
 from .limits import LIMITS, Limits, Refused, limits_sentence
-from .preflight import glance, preflight
 
 __all__ = [
     "LIMITS",

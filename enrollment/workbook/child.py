@@ -25,8 +25,8 @@ from typing import Any, BinaryIO
 
 import python_calamine
 
+from .container import SheetPart, inspect
 from .limits import LIMITS, Refused
-from .preflight import SheetPart, inspect
 from .scan import RESAVE
 
 BATCH = 2000
