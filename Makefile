@@ -15,6 +15,9 @@ CHECK_ENV := CANBAO_HOME=$(or $(TMPDIR),/tmp)/canbao-check \
 	CANBAO_ID_KEYS=k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE= \
 	CANBAO_INDEX_KEY=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=
 
+# An environment whose Python has gone (an upgrade of the machine) is made anew.
+$(shell test -d $(VENV) && ! $(BIN)/python -c '' 2>/dev/null && rm -rf $(VENV))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint bench lock python
 
