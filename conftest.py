@@ -65,6 +65,11 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.MIDDLEWARE.remove("whitenoise.middleware.WhiteNoiseMiddleware")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Bring in the cast here: its models need Django, which is not yet set up on import."""
+    session.config.pluginmanager.import_plugin("enrollment.tests.cast")
+
+
 def pytest_unconfigure() -> None:
     if not IN_XDIST_WORKER:
         _servers.close()
