@@ -1,0 +1,1 @@
+"""Generated counties, floors and the benchmark. Imports nothing of the application."""
