@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,8 +51,13 @@ class Block(NamedTuple):
 
     A cell is str, int, float, bool, date or datetime; a blank one is "". Numbers stay numbers,
     so an ID that Excel turned into a quantity can be told. Column A is always index 0. Rows of a
-    sheet may differ in length. A merged cell has its value in its top left cell only. An error
-    cell is its text ("#N/A"), a formula never calculated "#公式未计算".
+    sheet may differ in length. An error cell is its text ("#N/A"), a formula never calculated
+    "#公式未计算".
+
+    A merged cell has its value in its top left cell only. What is merged downwards in one column
+    is told in `merged`, as [index in rows, column, value] for every cell covered: a village
+    merged over its people holds for each of them, an amount merged over a household does not, so
+    it is for the caller to say which columns to fill.
     """
 
     sheet_index: int
@@ -60,6 +65,7 @@ class Block(NamedTuple):
     hidden: bool
     first_row: int
     rows: list[list[Any]]
+    merged: Sequence[Sequence[Any]] = ()
 
 
 class Sheet(NamedTuple):
@@ -99,8 +105,8 @@ def read(
                 current = answer["sheet"]
                 done = 0
                 continue
-            first, rows = answer
-            yield Block(current["index"], current["name"], current["hidden"], first, rows)
+            first, rows, merged = answer
+            yield Block(current["index"], current["name"], current["hidden"], first, rows, merged)
             done += len(rows)
             if on_progress:
                 on_progress("reading", done, current["rows"])

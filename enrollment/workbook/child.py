@@ -2,7 +2,7 @@
 
 It gets its order as one line of JSON on standard input and answers on standard output, one JSON
 document a line: `{"progress": [done, total]}`, `{"sheet": {...}}`, then for each sheet
-`[first_row, [[cell, ...], ...]]`, at last `{"end": true}`; or `{"refused": [code, message]}`.
+`[first_row, [[cell, ...], ...], merged]`, at last `{"end": true}`; or `{"refused": [code, message]}`.
 
 JSON, because what comes from a process that has eaten a stranger's file must not be able to make
 the parent do anything but build strings and numbers (pickle could run code, marshal may crash).
@@ -76,8 +76,8 @@ def _answer(out: BinaryIO, order: dict[str, Any]) -> None:
         for sheet, runs in readers[kind](path, parts, only):
             _send(out, {"sheet": sheet})
             out.flush()
-            for first, rows in runs:
-                _send(out, [first, rows])
+            for run in runs:
+                _send(out, run)
     _send(out, {"end": True})
 
 
@@ -104,7 +104,9 @@ def _runs(rows: Iterable[Row], first: int) -> Iterator[tuple[int, list[Row]]]:
 
 # ---------------------------------------------------------------- .xlsx and .xls
 
-Reading = Iterator[tuple[dict[str, Any], Iterator[tuple[int, list[Row]]]]]
+# First row's number, the rows, and what merged cells show: (index in the run, column, value).
+Run = tuple[int, list[Row], list[tuple[int, int, Any]]]
+Reading = Iterator[tuple[dict[str, Any], Iterator[Run]]]
 
 
 def _workbook(
@@ -137,7 +139,7 @@ def _workbook(
                 )
             rows = part.scan.rows if part else grid.height
             sheet = {"index": place, "name": name, "hidden": hidden, "rows": rows}
-            yield sheet, _grid_runs(grid, part.scan.lost if part else {})
+            yield sheet, _grid_runs(grid, part.scan.lost if part else {}, name)
             del grid
     except python_calamine.PasswordError:
         raise Refused(
@@ -153,33 +155,61 @@ def _check_choice(names: list[str], only: str | None) -> None:
 
 
 def _grid_runs(
-    grid: python_calamine.CalamineSheet, lost: dict[int, list[tuple[int, str]]]
-) -> Iterator[tuple[int, list[Row]]]:
+    grid: python_calamine.CalamineSheet, lost: dict[int, list[tuple[int, str]]], name: str
+) -> Iterator[Run]:
     """The sheet's rows from column A on, with the cells the reader leaves out put back."""
-    if grid.start is None or grid.end is None:
-        first, rows = 1, iter(())
-        start = 0
-    else:
-        first, start = grid.start[0] + 1, grid.start[1]
-        rows = iter(grid.iter_rows())
-    pad: Row = [""] * start
-    if pad:
+    first, start = (grid.start[0] + 1, grid.start[1]) if grid.start else (1, 0)
+    rows: Iterable[Row] = iter(grid.iter_rows()) if grid.start else ()
+    if start:
+        pad: Row = [""] * start
         rows = (pad + row for row in rows)
-    if not lost:
-        yield from _runs(rows, first)
-        return
+    for number in sorted(number for number in lost if number < first):
+        yield number, [_restored([], lost[number])], []
+    merged = _Merged(grid.merged_cell_ranges or [], name)
     end = first
-    before = sorted(number for number in lost if number < first)
-    for number in before:
-        yield number, [_restored([], lost[number])]
     for at, batch in _runs(rows, first):
         end = at + len(batch)
-        for number in range(at, end):
-            if number in lost:
-                batch[number - at] = _restored(batch[number - at], lost[number])
-        yield at, batch
-    for number in sorted(number for number in lost if number >= max(end, first)):
-        yield number, [_restored([], lost[number])]
+        if lost:
+            for number in range(at, end):
+                if number in lost:
+                    batch[number - at] = _restored(batch[number - at], lost[number])
+        yield at, batch, merged.covered(at, batch)
+    for number in sorted(number for number in lost if number >= end):
+        yield number, [_restored([], lost[number])], []
+
+
+class _Merged:
+    """Cells merged downwards: whose value each covered cell shows, run by run."""
+
+    MOST = 2_000_000
+
+    def __init__(self, ranges: list[tuple[tuple[int, int], tuple[int, int]]], name: str) -> None:
+        downwards = [(r1 + 1, r2 + 1, c1) for (r1, c1), (r2, c2) in ranges if c1 == c2 and r2 > r1]
+        if sum(bottom - top for top, bottom, _ in downwards) > self.MOST:
+            raise Refused(
+                "dimensions",
+                f"工作表“{name}”里合并的单元格太多，请取消合并、填满每一行后再上传。",
+            )
+        self.waiting = sorted(downwards, reverse=True)
+        self.open: list[tuple[int, int, int, Any]] = []
+
+    def covered(self, first: int, rows: list[Row]) -> list[tuple[int, int, Any]]:
+        """(index of the row in the run, column, value) for the cells covered in this run."""
+        if not self.waiting and not self.open:
+            return []
+        end = first + len(rows)
+        while self.waiting and self.waiting[-1][0] < end:
+            top, bottom, column = self.waiting.pop()
+            row = rows[top - first] if top >= first else []
+            if column < len(row) and row[column] != "":
+                self.open.append((top, bottom, column, row[column]))
+        found = [
+            (number - first, column, value)
+            for top, bottom, column, value in self.open
+            for number in range(max(top + 1, first), min(bottom + 1, end))
+        ]
+        self.open = [merge for merge in self.open if merge[1] >= end]
+        return found
 
 
 def _restored(row: Row, cells: list[tuple[int, str]]) -> Row:
@@ -206,7 +236,10 @@ def _csv(path: str, parts: list[SheetPart], only: str | None, *, counts: bool = 
         count = None
         if counts:
             count = sum(1 for _ in rows)
-        yield {"index": 0, "name": "", "hidden": False, "rows": count}, _runs(rows, 1)
+        yield (
+            {"index": 0, "name": "", "hidden": False, "rows": count},
+            ((at, batch, []) for at, batch in _runs(rows, 1)),
+        )
 
 
 _NUL = "文件里有空字符（NUL），不是正常的文本表格，请重新导出，或用 Excel 另存为 .xlsx 再上传。"
