@@ -45,9 +45,9 @@ class RegionQuerySet(models.QuerySet):
             raise Region.DoesNotExist(f"没有代码为 {text} 的行政区划")
         here = county
         for name in filter(None, text.replace("／", "/").split("/")):
-            matches = list(
-                self.filter(parent=here).filter(Q(name=name) | Q(aliases__contains=[name]))
-            )
+            # A merged place handed its names on to the one it went into.
+            living = self.filter(parent=here, merged_into=None)
+            matches = list(living.filter(Q(name=name) | Q(aliases__contains=[name])))
             if len(matches) != 1:
                 reason = "没有" if not matches else "有不止一个叫"
                 raise Region.DoesNotExist(f"{here.name}{reason}“{name}”，请核对名称或改用代码")
