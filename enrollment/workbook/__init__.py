@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,7 +69,8 @@ class Block(NamedTuple):
     merged: Sequence[Sequence[Any]] = ()
 
 
-class Sheet(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sheet:
     """A worksheet; `rows` counts stored rows, titles and blank ones included."""
 
     index: int
@@ -90,7 +92,7 @@ def read(
     *,
     sheet: str | None = None,
     on_progress: Progress | None = None,
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     """Check and read a file; `name` as handed in, `path` where it lies, `sheet` if only one.
 
     Nothing is yielded before the whole file has passed the checks. Closing the generator kills
@@ -114,7 +116,7 @@ def read(
         raise Refused("no_rows", "文件里没有可读的工作表，请检查后重新上传。")
 
 
-def _answers(order: dict[str, Any], on_progress: Progress | None) -> Iterator[Any]:
+def _answers(order: dict[str, Any], on_progress: Progress | None) -> Generator[Any, None, None]:
     """Start the reading process and pass on its sheets and rows, to the last."""
     child = subprocess.Popen(
         [sys.executable, "-m", "enrollment.workbook.child"],

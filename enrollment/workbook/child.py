@@ -1,8 +1,8 @@
 """The process that reads one file: `python -m enrollment.workbook.child`.
 
 It gets its order as one line of JSON on standard input and answers on standard output, one JSON
-document a line: `{"progress": [done, total]}`, `{"sheet": {...}}`, then for each sheet
-`[first_row, [[cell, ...], ...], merged]`, at last `{"end": true}`; or `{"refused": [code, message]}`.
+document a line: `{"progress": [done, total]}`, `{"sheet": {...}}` and its runs of rows as
+`[first_row, [[cell, ...], ...], merged]`, at last `{"end": true}`; or `{"refused": [code, text]}`.
 
 JSON, because what comes from a process that has eaten a stranger's file must not be able to make
 the parent do anything but build strings and numbers (pickle could run code, marshal may crash).
@@ -129,7 +129,7 @@ def _workbook(
         for place, (index, name, hidden) in enumerate(listed):
             if only is not None and name != only:
                 continue
-            part = by_name.get(name)
+            found = by_name.get(name)
             grid = book.get_sheet_by_index(index)
             if grid.end and grid.end[1] >= LIMITS.columns:
                 raise Refused(
@@ -137,9 +137,9 @@ def _workbook(
                     f"工作表“{name}”超出允许的 {LIMITS.columns} 列，"
                     f"请删去名册右侧多余的内容再上传。",
                 )
-            rows = part.scan.rows if part else grid.height
+            rows = found.scan.rows if found else grid.height
             sheet = {"index": place, "name": name, "hidden": hidden, "rows": rows}
-            yield sheet, _grid_runs(grid, part.scan.lost if part else {}, name)
+            yield sheet, _grid_runs(grid, found.scan.lost if found else {}, name)
             del grid
     except python_calamine.PasswordError:
         raise Refused(

@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from .limits import LIMITS, Limits, Refused, megabytes
@@ -439,9 +440,7 @@ def _check_parts(parts: _Parts, limits: Limits) -> list[SheetPart]:
     for name, entry in parts.entries.items():
         if name in by_part:
             sheet = by_part[name]
-            sheet.scan = scan(
-                lambda name=name: parts.chunks(name), entry.file_size, sheet.name, limits
-            )
+            sheet.scan = scan(partial(parts.chunks, name), entry.file_size, sheet.name, limits)
         elif not name.lower().endswith((".xml", ".rels", ".vml")):
             for _ in parts.chunks(name):
                 pass
