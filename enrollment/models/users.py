@@ -43,6 +43,9 @@ class User(AbstractUser):
     )
     full_name = models.CharField("姓名", max_length=60, blank=True)
     phone = models.CharField("联系电话", max_length=30, blank=True)
+    must_change_password = models.BooleanField(
+        "首次登录须改密码", default=False, help_text="密码由系统管理员给定，本人还没有改过"
+    )
     is_demo = models.BooleanField(
         "演示账号", default=False, help_text="只在内置数据库的演示环境中使用"
     )
