@@ -34,10 +34,14 @@ class PortalCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", help="结果按 JSON 输出")
         return parser
 
-    def add_place_arguments(self, parser: CommandParser, *, region: bool = True) -> None:
+    def add_place_arguments(
+        self, parser: CommandParser, *, region: bool = True, required: bool = True
+    ) -> None:
         """--county and --year, and --region where a command can be asked for a part."""
-        parser.add_argument("--county", required=True, metavar="代码", help="县的代码，如 341524")
-        parser.add_argument("--year", required=True, type=int, metavar="年", help="待遇年度")
+        parser.add_argument(
+            "--county", required=required, metavar="代码", help="县的代码，如 341524"
+        )
+        parser.add_argument("--year", required=required, type=int, metavar="年", help="待遇年度")
         if region:
             parser.add_argument(
                 "--region", metavar="代码或路径", help="区划代码，或县以下的路径，如 梅山镇/某村"
@@ -159,7 +163,11 @@ def stamp(at: datetime) -> str:
 def aligned(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A table for the terminal; full-width characters count two, numbers stand right."""
     cells = [list(headings), *[[_cell(value) for value in row] for row in rows]]
-    right = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(headings))]
+    right = [
+        any(isinstance(row[i], int | float) for row in rows)
+        and all(row[i] is None or isinstance(row[i], int | float) for row in rows)
+        for i in range(len(headings))
+    ]
     widths = [max(_width(row[i]) for row in cells) for i in range(len(headings))]
     lines = []
     for row in cells:

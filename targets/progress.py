@@ -1,0 +1,307 @@
+"""参保进度: insured people against the target, unit by unit, now or as of any past cut-off.
+
+任务完成率 = insured ÷ target, a fraction to four places (0.5784 is 57.8%). 参保率 is another
+figure: people covered ÷ the population the policy names; see ``participation``. As of a cut-off
+means payments made by then, under today's register and the targets in force then.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django.db import models
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from enrollment import insured
+from enrollment.failure import Failure
+from enrollment.models import Payment, Person, PolicyYear, Region, Roster, RosterState, Status
+from enrollment.models.people import PersonQuerySet
+from targets import target as targets
+from targets.models import Denominator, Goal, PopulationFigure
+
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+
+
+@dataclass
+class Row:
+    """One unit, or the total."""
+
+    region: Region
+    target: int | None
+    insured: int
+    since_yesterday: int | None = None
+    """Insured now less insured 24 hours before the cut-off."""
+    since_last_week: int | None = None
+    population: int | None = None
+    """Of the issued target, with deductions and base; NULL where the notice gives none."""
+    deductions: int | None = None
+    base: int | None = None
+    summed: bool = False
+    """The target is only the sum of the units below."""
+    draft: int | None = None
+    """The target computed from the register, where none was issued and it was asked for."""
+
+    @property
+    def rate(self) -> Decimal | None:
+        """任务完成率 as a fraction; None without a target, or with a target of 0."""
+        return share(self.insured, self.target)
+
+    @property
+    def gap(self) -> int | None:
+        """People still missing to the target; 0 when it is reached."""
+        return None if self.target is None else max(self.target - self.insured, 0)
+
+
+@dataclass
+class Progress:
+    """A table of progress: rows in printed order, and the region itself as the total."""
+
+    policy_year: PolicyYear
+    region: Region
+    as_of: datetime
+    rows: list[Row]
+    total: Row
+
+    def behind_first(self) -> list[Row]:
+        """进度由低到高; units without a rate come last, equal ones in printed order."""
+        return sorted(self.rows, key=lambda row: (row.rate is None, row.rate or 0))
+
+    @property
+    def remark(self) -> str:
+        """Why the total target differs from the sum of the rows; empty where it does not."""
+        added = sum(row.target or 0 for row in self.rows)
+        if self.total.target is None or self.total.target == added or self.total.summed:
+            return ""
+        return f"合计任务数 {self.total.target} 是本级下达数，各单位相加是 {added}"
+
+
+def of(
+    policy_year: PolicyYear,
+    region: Region | None = None,
+    *,
+    until: datetime | None = None,
+    changes: bool = False,
+    drafts: bool = False,
+) -> Progress:
+    """Progress of a region (the county without one) by its children.
+
+    ``changes`` adds the change since yesterday and last week; ``drafts`` the computed target of
+    units that have no issued one.
+    """
+    region = region or policy_year.county
+    at = until or timezone.now()
+    cuts = [at, at - DAY, at - WEEK] if changes else [at]
+    counted = insured.counts(policy_year, region, cuts=cuts)
+    plan = targets.in_force(policy_year, on=timezone.localdate(at))
+    shown = targets.units(region)
+    peopled = _peopled([unit for unit in shown if unit.placeholder])
+    today = timezone.localdate()
+    rows = [
+        _row(unit, counted.get(unit.pk) or [0] * len(cuts), plan)
+        for unit in shown
+        if unit.pk in counted
+        or unit.pk in peopled
+        or unit.pk in plan.own
+        or targets.is_current(unit, on=today)
+    ]
+    added = [sum(row[cut] for row in counted.values()) for cut in range(len(cuts))]
+    total = _row(region, added, plan)
+    if drafts and (total.target is None or any(row.target is None for row in rows)):
+        _add_drafts(policy_year, rows, total)
+    return Progress(policy_year, region, at, rows, total)
+
+
+def _row(region: Region, people: list[int], plan: targets.InForce) -> Row:
+    row = Row(region, plan.target(region.pk), people[0], summed=plan.summed(region.pk))
+    if len(people) > 1:
+        row.since_yesterday, row.since_last_week = people[0] - people[1], people[0] - people[2]
+    if own := plan.own.get(region.pk):
+        row.population, row.deductions, row.base = own.population, own.deductions, own.base
+    return row
+
+
+def _peopled(placeholders: list[Region]) -> set[int]:
+    """Which of these 未落实 hold people."""
+    return {
+        unit.pk
+        for unit in placeholders
+        if Person.objects.filter(county=unit.county_id).in_region(unit).exists()
+    }
+
+
+def _add_drafts(policy_year: PolicyYear, rows: list[Row], total: Row) -> None:
+    draft = targets.compute(policy_year, region=total.region)
+    computed = {row.region.pk: row.target for row in draft.rows}
+    for row in rows:
+        if row.target is None:
+            row.draft = computed.get(row.region.pk)
+    if total.target is None:
+        total.draft = draft.total.target
+
+
+def share(part: int, whole: int | None) -> Decimal | None:
+    """A fraction to four places, half up; None of nothing."""
+    if not whole:
+        return None
+    return (Decimal(part) / whole).quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)
+
+
+# The people behind the figures
+
+
+class Figure(models.TextChoices):
+    """The figures that open to a list of names."""
+
+    INSURED = "insured", "已参保"
+    MISSING = "missing", "应参未参"
+    POPULATION = "population", "在册人口"
+    DEDUCTED = "deductions", "已扣减"
+    BASE = "base", "参保基数"
+    DEDUCTED_INSURED = "deducted_insured", "扣减后又参保"
+
+
+def names(
+    policy_year: PolicyYear,
+    region: Region,
+    figure: str,
+    *,
+    until: datetime | None = None,
+    viewer: Any = None,
+) -> PersonQuerySet:
+    """The people behind a figure of a region; the list's length is the figure.
+
+    With a viewer, only what lies in the viewer's area, by the place the figure counts at: the
+    enrolment for insured people, the register for all others.
+    """
+    day = policy_year.base_date or timezone.localdate(until or timezone.now())
+    if figure == Figure.INSURED:
+        return insured.insured_in(policy_year, region, until=until, viewer=viewer)
+    on_roll = Person.objects.filter(county=policy_year.county).in_region(region).on_roll(day)
+    if viewer is not None:
+        on_roll = on_roll.visible_to(viewer)
+    taken = Q(pk__in=deducted(policy_year).values("person"))
+    paid = Q(pk__in=insured.members(policy_year, until=until))
+    match figure:
+        case Figure.POPULATION:
+            return on_roll
+        case Figure.DEDUCTED:
+            return on_roll.filter(taken)
+        case Figure.BASE:
+            return on_roll.exclude(taken)
+        case Figure.MISSING:
+            return on_roll.exclude(taken).exclude(paid)
+        case Figure.DEDUCTED_INSURED:
+            return on_roll.filter(taken).filter(paid)
+    raise Failure("unknown_figure", f"没有“{figure}”这项数字")
+
+
+def deducted(policy_year: PolicyYear) -> models.QuerySet[Status]:
+    """The statuses that take their holders out of the base."""
+    return Status.objects.filter(
+        policy_year=policy_year, kind__bucket__in=[str(bucket) for bucket in targets.OUT_OF_BASE]
+    )
+
+
+# 参保率
+
+
+@dataclass(frozen=True)
+class Participation:
+    """参保率 of one region by one denominator; ``rate`` is None while the population is unknown."""
+
+    denominator: Denominator
+    region: Region
+    covered: int
+    counted: str
+    """Who is counted above the line, in words: it stands in print beside the rate."""
+    people: int | None
+    as_of: date | None
+    source: str
+
+    @property
+    def rate(self) -> Decimal | None:
+        return share(self.covered, self.people)
+
+
+def participation(
+    policy_year: PolicyYear, region: Region | None = None, *, until: datetime | None = None
+) -> list[Participation]:
+    """参保率 of a region by each denominator the policy names, never mixed with completion.
+
+    Denominators of single groups (该类人员) belong to the group goals and are left out.
+    """
+    region = region or policy_year.county
+    at = until or timezone.now()
+    found = []
+    for denominator in Denominator.objects.filter(policy_year=policy_year).exclude(
+        kind=Denominator.Kind.GROUP
+    ):
+        covered, words = _covered(policy_year, region, denominator, until=at)
+        people, as_of, source = _population(policy_year, region, denominator, at)
+        found.append(Participation(denominator, region, covered, words, people, as_of, source))
+    return found
+
+
+def _covered(
+    policy_year: PolicyYear, region: Region, denominator: Denominator, *, until: datetime
+) -> tuple[int, str]:
+    """Insured here, and those proved insured elsewhere unless the goal says they do not count.
+
+    Measured against 参保基数, from which the others are deducted, only people insured here count.
+    """
+    here = insured.insured_in(policy_year, region, until=until)
+    goal = Goal.objects.filter(
+        policy_year=policy_year, denominator=denominator, kind=Goal.Kind.PARTICIPATION
+    ).first()
+    elsewhere = goal is None or goal.elsewhere_counts is not False
+    if denominator.kind == Denominator.Kind.BASE or not elsewhere:
+        return here.count(), "参加本县居民医保的人数"
+    proved = Status.objects.filter(
+        policy_year=policy_year, kind__insurance__in=["resident", "employee"]
+    ).in_region(region)
+    people = Person.objects.filter(Q(pk__in=here.values("pk")) | Q(pk__in=proved.values("person")))
+    return people.count(), "参加居民医保和职工医保的人数（去重）"
+
+
+def _population(
+    policy_year: PolicyYear, region: Region, denominator: Denominator, at: datetime
+) -> tuple[int | None, date | None, str]:
+    """The published figure; else, for the register's own figures, that of the issued target."""
+    day = timezone.localdate(at)
+    figure = (
+        PopulationFigure.objects.filter(denominator=denominator, region=region, as_of__lte=day)
+        .order_by("-as_of")
+        .first()
+    )
+    if figure is not None:
+        return figure.people, figure.as_of, figure.source
+    own = targets.in_force(policy_year, on=day).own.get(region.pk)
+    if own is not None and denominator.kind == Denominator.Kind.BASE and own.base is not None:
+        return own.base, policy_year.base_date, own.version.title or own.version.document
+    if own is not None and denominator.kind == Denominator.Kind.REGISTERED and own.population:
+        return own.population, policy_year.base_date, own.version.title or own.version.document
+    return None, None, ""
+
+
+# Freshness
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How new the sources are, which is not when the table was computed."""
+
+    payments: datetime | None
+    """The last payment on record."""
+    register: date | None
+    """As-of date of the newest register handed in."""
+
+
+def freshness(policy_year: PolicyYear) -> Freshness:
+    """税务数据截至 … · 户籍 …"""
+    last = Payment.objects.filter(policy_year=policy_year).counted().aggregate(at=Max("paid_at"))
+    register = Roster.objects.filter(
+        policy_year=policy_year, kind="register", state=RosterState.APPLIED
+    ).aggregate(day=Max("as_of"))
+    return Freshness(last["at"], register["day"])
