@@ -52,7 +52,7 @@ def create(
         sentences = [sentence for messages in error.message_dict.values() for sentence in messages]
         raise Failure("field", "；".join(sentences)) from error
     user.save()
-    _note("account.create", user, by=by, address=address, **_grant(user))
+    _note("create_account", user, by=by, address=address, **_grant(user))
     return user, password
 
 
@@ -73,7 +73,7 @@ def assign(
     before = _grant(user)
     _assign(user, role=role, region=region, department=department)
     user.save(update_fields=["role", "region", "department"])
-    _note("account.assign", user, by=by, address=address, before=before, after=_grant(user))
+    _note("assign_account", user, by=by, address=address, before=before, after=_grant(user))
     return user
 
 
@@ -84,7 +84,7 @@ def deactivate(user: User, *, by: User, address: str = "") -> User:
     _refuse_oneself(user, by, "停用自己的账号")
     user.is_active = False
     user.save(update_fields=["is_active"])
-    _note("account.deactivate", user, by=by, address=address)
+    _note("stop_account", user, by=by, address=address)
     return user
 
 
@@ -97,7 +97,7 @@ def activate(user: User, *, by: User, address: str = "") -> tuple[User, str]:
     _set_password(user, password)
     user.is_active = True
     user.save(update_fields=["is_active", "password", "must_change_password"])
-    _note("account.activate", user, by=by, address=address)
+    _note("start_account", user, by=by, address=address)
     return user, password
 
 
@@ -112,7 +112,7 @@ def reset_password(user: User, *, by: User, address: str = "") -> str:
     _set_password(user, password)
     user.save(update_fields=["password", "must_change_password"])
     unlock(username=user.username)
-    _note("account.reset_password", user, by=by, address=address)
+    _note("reset_password", user, by=by, address=address)
     return password
 
 

@@ -112,7 +112,7 @@ def add(
         ensure_placeholders(county)
     for alias in aliases:
         _add_alias(region, alias)
-    _note("region.add", region, by=by, address=address)
+    _note("add_region", region, by=by, address=address)
     return region
 
 
@@ -128,7 +128,7 @@ def rename(region: Region, *, name: str, by: User | None, address: str = "") -> 
     region.name = name
     region.aliases = _distinct([old, *region.aliases], without=name)
     region.save(update_fields=["name", "aliases"])
-    _note("region.rename", region, by=by, address=address, before=old, after=name)
+    _note("rename_region", region, by=by, address=address, before=old, after=name)
     return region
 
 
@@ -167,7 +167,7 @@ def merge(
     into.aliases = _distinct([*into.aliases, *names], without=into.name)
     into.save(update_fields=["aliases"])
     _note(
-        "region.merge", region, by=by, address=address, into=into.path, into_key=into.key, **moved
+        "merge_region", region, by=by, address=address, into=into.path, into_key=into.key, **moved
     )
     return moved
 
@@ -190,7 +190,7 @@ def move(village: Region, *, to: Region, by: User | None, address: str = "") -> 
     before = village.path
     village.order = 1 + (to.children.aggregate(last=Max("order"))["last"] or 0)
     moved = _move_village(village, to)
-    _note("region.move", village, by=by, address=address, before=before, **moved)
+    _note("move_village", village, by=by, address=address, before=before, **moved)
     return moved
 
 
@@ -200,7 +200,7 @@ def add_alias(region: Region, *, alias: str, by: User | None, address: str = "")
     _refuse_ended(region)
     _begin(region)
     _add_alias(region, alias)
-    _note("region.add_alias", region, by=by, address=address, alias=alias)
+    _note("add_alias", region, by=by, address=address, alias=alias)
     return region
 
 
@@ -212,7 +212,7 @@ def remove_alias(region: Region, *, alias: str, by: User | None, address: str = 
         raise Failure("no_alias", f"{region.name}没有“{alias}”这个别名")
     region.aliases = [known for known in region.aliases if known != alias]
     region.save(update_fields=["aliases"])
-    _note("region.remove_alias", region, by=by, address=address, alias=alias)
+    _note("remove_alias", region, by=by, address=address, alias=alias)
     return region
 
 

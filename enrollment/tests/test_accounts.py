@@ -25,7 +25,7 @@ def test_a_new_account_has_a_password_for_once(cast):
     assert accounts.must_change_password(user)
     event = AuditEvent.objects.get()
     assert (event.action, event.subject, event.user) == (
-        "account.create",
+        "create_account",
         "newcomer",
         cast.administrator,
     )

@@ -72,7 +72,7 @@ class TestMerge:
         assert revision(busy) == 1
         event = AuditEvent.objects.get()
         assert (event.action, event.county, event.user) == (
-            "region.merge",
+            "merge_region",
             busy.county,
             busy.county_officer,
         )
