@@ -59,14 +59,19 @@ def stream(name: str) -> Iterator[bytes]:
 @contextmanager
 def plaintext(name: str, *, suffix: str = "") -> Iterator[Path]:
     """A readable copy in a folder of its own, gone when the block ends. Raises FileProblem."""
-    root = _folder(_root() / PLAIN)
-    place = Path(tempfile.mkdtemp(dir=root))
-    try:
-        copy = place / f"file{suffix}"
+    with scratch(suffix=suffix) as copy:
         with os.fdopen(_create(copy), "wb") as target:
             for piece in stream(name):
                 target.write(piece)
         yield copy
+
+
+@contextmanager
+def scratch(*, suffix: str = "") -> Iterator[Path]:
+    """A path in a folder of its own for a plaintext file being made, gone when the block ends."""
+    place = Path(tempfile.mkdtemp(dir=_folder(_root() / PLAIN)))
+    try:
+        yield place / f"file{suffix}"
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -43,6 +43,7 @@ class Enrollment(Placed):
         blank=True,
         related_name="+",
         db_constraint=False,
+        db_index=False,
     )
     created_at = models.DateTimeField("登记时间", auto_now_add=True)
 
@@ -137,9 +138,8 @@ class Cover(Placed):
     person = models.ForeignKey(
         Person, models.PROTECT, related_name="covers", db_constraint=False, db_index=False
     )
-    insurance = models.CharField("险种", max_length=20, blank=True)
-    platform_state = models.CharField("参保状态", max_length=20, blank=True)
     since = models.DateField("参保日期", null=True, blank=True)
+    note = models.CharField("说明", max_length=200, blank=True)
     written_by = models.ForeignKey(
         "enrollment.Roster",
         models.SET_NULL,
@@ -147,6 +147,7 @@ class Cover(Placed):
         blank=True,
         related_name="+",
         db_constraint=False,
+        db_index=False,
     )
 
     objects = PlacedQuerySet.as_manager()

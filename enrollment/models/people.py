@@ -97,6 +97,7 @@ class Person(Placed):
         blank=True,
         related_name="+",
         db_constraint=False,
+        db_index=False,
     )
     created_at = models.DateTimeField("建档时间", auto_now_add=True)
 
@@ -122,7 +123,7 @@ class Person(Placed):
             models.Index(fields=["county", "town", "village"], name="person_place"),
             models.Index(fields=["county", "name"], name="person_name"),
             models.Index(fields=["county", "phone"], name="person_phone", condition=~Q(phone="")),
-            models.Index(fields=["village", "name"], name="person_village_name"),
+            models.Index(fields=["county", "tail_index"], name="person_tail"),
         ]
 
     def __str__(self) -> str:
@@ -159,6 +160,7 @@ class Status(Placed):
         blank=True,
         related_name="+",
         db_constraint=False,
+        db_index=False,
     )
 
     objects = PlacedQuerySet.as_manager()

@@ -1,0 +1,66 @@
+"""What the pipeline must know of a kind of roster; each kind hands in a description of itself.
+
+The pipeline reads, stages, previews, applies and withdraws without knowing what a payment or a
+subsidy is. An app adds its kinds from its ``AppConfig.ready`` with ``add``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from enrollment.headings import Column
+from enrollment.models import Mode, Roster
+from enrollment.roster.places import Places
+
+
+@dataclass
+class Line:
+    """One person (or unit) of one row while it is checked.
+
+    ``values`` are the parsed cells by field; whoever finds a problem appends a sentence, and the
+    first one's ``code`` names it. ``remarks`` go in with the row and do not stop it.
+    """
+
+    values: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    code: str = ""
+
+    def refuse(self, code: str, sentence: str) -> None:
+        self.code = self.code or code
+        self.problems.append(sentence)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """名册种类.
+
+    ``diff`` inserts one RosterRow per staged line, with fate and reason, changing nothing else;
+    ``apply`` writes what the fates say; ``withdraw`` undoes it and returns how many rows it had to
+    leave because they were touched since. All three run inside the pipeline's transaction.
+    """
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    diff: Callable[[Roster, CursorWrapper], None]
+    apply: Callable[[Roster, CursorWrapper], None]
+    withdraw: Callable[[Roster, CursorWrapper], int]
+    check: Callable[[Line, Places], None] | None = None
+    about_people: bool = True
+    makes_villages: bool = False
+    """Villages it names and the county does not know are proposed and made when it is applied."""
+    ends_missing: bool = True
+    """A full list ends what it no longer names."""
+    modes: tuple[str, ...] = (Mode.FULL, Mode.SUPPLEMENT)
+    hint: str = ""
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def add(kind: Kind) -> None:
+    """Make a kind known to the pipeline, the upload page and the command."""
+    KINDS[kind.key] = kind

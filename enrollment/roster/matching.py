@@ -1,0 +1,158 @@
+"""Who is meant: staged lines against the people the county knows, decided in SQL.
+
+Names are compared without case, width and kinds of dot; what still differs is a question for
+somebody who knows the person, never overwritten.
+"""
+
+from django.db.backends.utils import CursorWrapper
+
+from enrollment import regions
+from enrollment.models import Level, Roster
+
+
+def parameters(roster: Roster) -> dict[str, object]:
+    """What every statement of a roster may name."""
+    region = roster.region
+    nowhere = regions.placeholder(roster.county)
+    return {
+        "roster": roster.pk,
+        "county": roster.county_id,
+        "year": roster.policy_year_id,
+        "kind": roster.status_kind_id,
+        "town": region.pk if region.level == Level.TOWN else None,
+        "village": region.pk if region.level == Level.VILLAGE else None,
+        "as_of": roster.as_of,
+        "nowhere": nowhere.pk,
+        "nowhere_town": nowhere.parent_id,
+    }
+
+
+def carry_over(roster: Roster, cursor: CursorWrapper) -> None:
+    """Give the lines whose fate was known while reading (problems, ignored) their entries."""
+    cursor.execute(
+        """
+        INSERT INTO enrollment_rosterrow
+            (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
+             name, raw)
+        SELECT s.roster_id, s.sheet, s.row, s.part, s.fate, s.code, s.reason, p.id, s.town_id,
+               s.village_id, COALESCE(s.name, ''), s.raw
+        FROM enrollment_stage s
+        LEFT JOIN enrollment_person p
+            ON p.county_id = %(county)s AND p.id_index = s.id_index AND p.doc_type = s.doc_type
+        WHERE s.roster_id = %(roster)s AND s.fate IS NOT NULL
+        """,
+        parameters(roster),
+    )
+
+
+def match(roster: Roster, cursor: CursorWrapper) -> None:
+    """Make the temporary table ``matched``: each undecided line with its person and place.
+
+    Somebody the county does not know gets a reserved id and stands in the 未落实 of the town the
+    line names, else of the county. ``nth`` counts the lines of one person in this file.
+    """
+    cursor.execute("DROP TABLE IF EXISTS matched")
+    cursor.execute(
+        """
+        CREATE TEMP TABLE matched ON COMMIT DROP AS
+        WITH lines AS MATERIALIZED (
+            SELECT * FROM enrollment_stage WHERE roster_id = %(roster)s AND fate IS NULL
+        ), strangers AS MATERIALIZED (
+            SELECT n.id_index, n.doc_type,
+                   nextval(pg_get_serial_sequence('enrollment_person', 'id')) AS person_id
+            FROM (SELECT DISTINCT id_index, doc_type FROM lines) n
+            WHERE NOT EXISTS (
+                SELECT FROM enrollment_person p
+                WHERE p.county_id = %(county)s AND p.id_index = n.id_index
+                    AND p.doc_type = n.doc_type
+            )
+        )
+        SELECT l.*,
+               COALESCE(p.id, x.person_id) AS person_id,
+               p.id IS NOT NULL AS known,
+               p.on_roll_from IS NOT NULL AND p.on_roll_to IS NULL AS in_register,
+               p.name AS known_name,
+               l.name IS NOT NULL AND p.name IS NOT NULL AND p.name <> l.name
+                   AND upper(translate(p.name, '•・‧．∙⋅●.', '········'))
+                    <> upper(translate(l.name, '•・‧．∙⋅●.', '········')) AS name_differs,
+               COALESCE(p.town_id, l.town_id, %(nowhere_town)s) AS at_town,
+               COALESCE(p.village_id, u.id, %(nowhere)s) AS at_village,
+               row_number() OVER same AS nth,
+               first_value(l.row) OVER same AS first_row,
+               first_value(l.name) OVER same AS first_name
+        FROM lines l
+        LEFT JOIN enrollment_person p
+            ON p.county_id = %(county)s AND p.id_index = l.id_index AND p.doc_type = l.doc_type
+        LEFT JOIN strangers x ON x.id_index = l.id_index AND x.doc_type = l.doc_type
+        LEFT JOIN enrollment_region u
+            ON u.parent_id = l.town_id AND u.placeholder AND u.level = 'village'
+        WINDOW same AS (
+            PARTITION BY l.id_index, l.doc_type ORDER BY l.sheet, l.row, l.part
+        )
+        """,
+        parameters(roster),
+    )
+    cursor.execute("ANALYZE matched")
+
+
+def make_strangers(roster: Roster, cursor: CursorWrapper) -> None:
+    """Create the people whom the roster names and the register does not, in 未落实."""
+    cursor.execute(
+        """
+        INSERT INTO enrollment_person
+            (id, county_id, town_id, village_id, doc_type, id_index, tail_index, id_cipher, name,
+             sex, birth, phone, relation, written_by_id, created_at)
+        SELECT DISTINCT ON (r.person_id)
+            r.person_id, %(county)s, r.town_id, r.village_id, s.doc_type, s.id_index,
+            s.tail_index, s.id_cipher, COALESCE(s.name, '姓名未报'), COALESCE(s.sex, ''), s.birth,
+            COALESCE(s.phone, ''), '', %(roster)s, now()
+        FROM enrollment_rosterrow r
+        JOIN enrollment_stage s
+            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
+            AND s.part = r.part
+        WHERE r.roster_id = %(roster)s AND r.fate = 'not_in_register'
+            AND NOT EXISTS (SELECT FROM enrollment_person p WHERE p.id = r.person_id)
+        ORDER BY r.person_id, r.sheet, r.row, r.part
+        """,
+        parameters(roster),
+    )
+
+
+def unmake_strangers(roster: Roster, cursor: CursorWrapper) -> None:
+    """Remove people this roster brought in and nothing else speaks of."""
+    cursor.execute(
+        """
+        DELETE FROM enrollment_person p
+        USING (
+            SELECT DISTINCT person_id FROM enrollment_rosterrow
+            WHERE roster_id = %(roster)s AND fate IN ('new', 'not_in_register')
+        ) r
+        WHERE p.id = r.person_id AND p.written_by_id = %(roster)s
+            AND NOT EXISTS (SELECT FROM enrollment_status f WHERE f.person_id = p.id)
+            AND NOT EXISTS (SELECT FROM enrollment_enrollment f WHERE f.person_id = p.id)
+            AND NOT EXISTS (SELECT FROM enrollment_payment f WHERE f.person_id = p.id)
+            AND NOT EXISTS (SELECT FROM enrollment_cover f WHERE f.person_id = p.id)
+            AND NOT EXISTS (SELECT FROM enrollment_question f WHERE f.person_id = p.id)
+        """,
+        parameters(roster),
+    )
+
+
+def ask_about_names(roster: Roster, cursor: CursorWrapper) -> None:
+    """Open a question for every line whose name differs from the one on record."""
+    cursor.execute(
+        """
+        INSERT INTO enrollment_question
+            (county_id, town_id, village_id, policy_year_id, kind, person_id, roster_id, row, text,
+             given, known, opened_at, answer)
+        SELECT DISTINCT ON (r.person_id, r.name)
+            %(county)s, p.town_id, p.village_id, %(year)s, 'name_differs', p.id, r.roster_id,
+            r.row, '同一证件号码，名册所写姓名与在册姓名不一致', r.name, p.name, now(), ''
+        FROM enrollment_rosterrow r
+        JOIN enrollment_person p ON p.id = r.person_id
+        WHERE r.roster_id = %(roster)s AND r.code = 'name_differs'
+        ORDER BY r.person_id, r.name, r.row
+        ON CONFLICT DO NOTHING
+        """,
+        parameters(roster),
+    )

@@ -1,0 +1,257 @@
+"""缴费明细: the tax bureau's details. Several rows of a person add up; refunds are negative.
+
+A serial number makes a second hand-in harmless. Without one, the same person, amount and time in
+another hand-in is a question; inside one file it adds up. The number decides who paid; a name
+that differs is a question beside the payment, because the money is there.
+"""
+
+from django.db.backends.utils import CursorWrapper
+
+from enrollment.headings import Column
+from enrollment.models import Mode, Roster
+from enrollment.roster import matching
+from enrollment.roster.kinds import Kind, Line
+from enrollment.roster.places import Places
+from enrollment.roster.register import ID_NUMBER, NAME, PHONE, TOWN, VILLAGE
+
+COLUMNS = (
+    NAME,
+    ID_NUMBER,
+    TOWN,
+    VILLAGE,
+    Column(
+        "amount",
+        "缴费金额",
+        ("金额", "实缴金额", "个人缴费金额", "居民医保缴费金额", "个人缴费", "缴费额", "实缴费额",
+         "实缴税额", "缴款金额", "自付金额", "入库金额"),
+        required=True,
+    ),
+    Column(
+        "paid_at",
+        "缴费时间",
+        ("缴费日期", "缴款时间", "缴款日期", "支付日期", "支付时间", "个人缴费日期", "扣款时间",
+         "扣款日期", "缴费完成时间"),
+        required=True,
+    ),
+    Column("arrived_at", "到账时间", ("到账日期", "入库日期", "入库时间", "上解日期")),
+    Column("channel", "缴费渠道", ("渠道", "缴费方式", "缴费途径", "支付方式", "征收方式")),
+    Column(
+        "serial",
+        "流水号",
+        ("电子税票号码", "税票号码", "电子税票号", "税票号", "缴费流水号", "交易流水号", "凭证号",
+         "缴款书号", "完税凭证号", "应征凭证序号", "订单号", "票据号"),
+    ),
+    PHONE,
+)  # fmt: skip
+
+
+def check(line: Line, places: Places) -> None:
+    """A payment needs an amount and a time; 0 is a zero declaration, blank is nothing."""
+    if line.problems:
+        return
+    if line.values.get("amount") is None:
+        line.refuse("no_amount", "缺少缴费金额（零申报请填 0）")
+    if line.values.get("paid_at") is None:
+        line.refuse("no_time", "缺少缴费时间")
+
+
+def diff(roster: Roster, cursor: CursorWrapper) -> None:
+    matching.carry_over(roster, cursor)
+    matching.match(roster, cursor)
+    cursor.execute(
+        """
+        INSERT INTO enrollment_rosterrow
+            (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
+             name, raw)
+        SELECT m.roster_id, m.sheet, m.row, m.part, m.fate,
+            CASE WHEN m.fate = 'problems' THEN m.why
+                 WHEN m.name_differs AND m.fate IN ('new', 'not_in_register')
+                    THEN 'name_differs' ELSE '' END,
+            left(concat_ws('；',
+                CASE
+                    WHEN m.fate = 'unchanged' AND m.nth_serial > 1
+                        THEN '本文件内流水号重复，只计一次'
+                    WHEN m.fate = 'unchanged' THEN '该流水号已入库'
+                    WHEN m.why = 'serial_differs' THEN '流水号已有，但金额或时间不同'
+                    WHEN m.why = 'paid_again'
+                        THEN '没有流水号，且同一人同一时间同一金额已入库，疑似重复'
+                    WHEN m.fate = 'outside_area' THEN '此人不在本次名册的范围内'
+                    WHEN m.fate = 'not_in_register'
+                        THEN '户籍册中没有此人，记入' || COALESCE(t.name || '/', '') || v.name
+                END,
+                CASE WHEN m.name_differs
+                    THEN '在册姓名为“' || m.known_name || '”，缴费照计，姓名待核实' END,
+                nullif(m.reason, '')), 300),
+            m.person_id, m.at_town, m.at_village, COALESCE(m.name, m.known_name, ''), m.raw
+        FROM (
+            SELECT m.*, w.why,
+                CASE
+                    WHEN w.why IS NOT NULL THEN 'problems'
+                    WHEN m.nth_serial > 1 OR m.same_known THEN 'unchanged'
+                    WHEN (%(town)s::bigint IS NOT NULL AND at_town <> %(town)s)
+                        OR (%(village)s::bigint IS NOT NULL AND at_village <> %(village)s)
+                        THEN 'outside_area'
+                    WHEN NOT known OR NOT in_register THEN 'not_in_register'
+                    ELSE 'new'
+                END AS fate
+            FROM (
+                SELECT m.*,
+                    CASE WHEN m.serial IS NULL THEN 1 ELSE row_number() OVER one END AS nth_serial,
+                    m.serial IS NOT NULL AND (
+                        m.amount <> first_value(m.amount) OVER one
+                        OR m.paid_at <> first_value(m.paid_at) OVER one) AS differs_inside,
+                    x.id IS NOT NULL AS serial_known,
+                    x.amount = m.amount AND x.paid_at = m.paid_at AS same_known,
+                    EXISTS (
+                        SELECT FROM enrollment_payment y
+                        WHERE m.serial IS NULL AND y.policy_year_id = %(year)s
+                            AND y.person_id = m.person_id AND y.withdrawn_at IS NULL
+                            AND y.amount = m.amount AND y.paid_at = m.paid_at
+                    ) AS looks_known
+                FROM matched m
+                LEFT JOIN enrollment_payment x
+                    ON x.county_id = %(county)s AND x.policy_year_id = %(year)s
+                    AND x.serial = m.serial AND x.person_id = m.person_id
+                    AND x.withdrawn_at IS NULL
+                WINDOW one AS (
+                    PARTITION BY m.serial, m.person_id ORDER BY m.sheet, m.row, m.part
+                )
+            ) m
+            CROSS JOIN LATERAL (
+                SELECT CASE
+                    WHEN m.differs_inside OR (m.serial_known AND NOT m.same_known)
+                        THEN 'serial_differs'
+                    WHEN m.looks_known THEN 'paid_again'
+                END AS why
+            ) w
+        ) m
+        LEFT JOIN enrollment_region v ON v.id = m.at_village
+        LEFT JOIN enrollment_region t ON t.id = m.at_town
+        """,
+        matching.parameters(roster),
+    )
+
+
+def apply(roster: Roster, cursor: CursorWrapper) -> None:
+    """Strangers, then enrolments for those without one, then the payments themselves.
+
+    An enrolment made here counts in the town the payment names, where the year's rule says so
+    (归属); it follows the person where file and register agree.
+    """
+    given = {
+        **matching.parameters(roster),
+        "by_payment": roster.policy_year.attribution != "register",
+    }
+    matching.make_strangers(roster, cursor)
+    cursor.execute(
+        """
+        INSERT INTO enrollment_enrollment
+            (county_id, town_id, village_id, policy_year_id, person_id, place_follows,
+             written_by_id, created_at)
+        SELECT DISTINCT ON (r.person_id)
+            %(county)s,
+            CASE WHEN elsewhere THEN s.town_id ELSE p.town_id END,
+            CASE WHEN elsewhere THEN s.village_id ELSE p.village_id END,
+            %(year)s, r.person_id, NOT elsewhere, %(roster)s, now()
+        FROM enrollment_rosterrow r
+        JOIN enrollment_stage s
+            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
+            AND s.part = r.part
+        JOIN enrollment_person p ON p.id = r.person_id
+        CROSS JOIN LATERAL (
+            SELECT %(by_payment)s AND s.town_id IS NOT NULL AND s.town_id <> p.town_id
+                AS elsewhere
+        ) w
+        WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'not_in_register')
+            AND NOT EXISTS (
+                SELECT FROM enrollment_enrollment e
+                WHERE e.policy_year_id = %(year)s AND e.person_id = r.person_id
+            )
+        ORDER BY r.person_id, s.paid_at, r.sheet, r.row, r.part
+        """,
+        given,
+    )
+    cursor.execute(
+        """
+        INSERT INTO enrollment_payment
+            (county_id, town_id, village_id, policy_year_id, person_id, amount, paid_at,
+             arrived_at, channel, serial, roster_id, created_at)
+        SELECT %(county)s, e.town_id, e.village_id, %(year)s, r.person_id, s.amount, s.paid_at,
+            s.arrived_at, COALESCE(s.channel, ''), s.serial, %(roster)s, now()
+        FROM enrollment_rosterrow r
+        JOIN enrollment_stage s
+            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
+            AND s.part = r.part
+        JOIN enrollment_enrollment e
+            ON e.policy_year_id = %(year)s AND e.person_id = r.person_id
+        WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'not_in_register')
+        """,
+        given,
+    )
+    matching.ask_about_names(roster, cursor)
+    cursor.execute(
+        """
+        INSERT INTO enrollment_question
+            (county_id, town_id, village_id, policy_year_id, kind, person_id, roster_id, row, text,
+             given, known, opened_at, answer)
+        SELECT %(county)s, r.town_id, r.village_id, %(year)s, r.code, r.person_id, r.roster_id,
+            r.row, left(r.reason, 300),
+            left(concat_ws(' ', s.amount::text || '元',
+                to_char(s.paid_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI:SS'),
+                s.serial), 120), '', now(), ''
+        FROM enrollment_rosterrow r
+        JOIN enrollment_stage s
+            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
+            AND s.part = r.part
+        WHERE r.roster_id = %(roster)s AND r.code IN ('serial_differs', 'paid_again')
+            AND EXISTS (SELECT FROM enrollment_person p WHERE p.id = r.person_id)
+        ON CONFLICT DO NOTHING
+        """,
+        given,
+    )
+
+
+def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
+    """Payments are kept and marked; enrolments that stood on them alone go."""
+    given = matching.parameters(roster)
+    cursor.execute(
+        """
+        UPDATE enrollment_payment SET withdrawn_at = now()
+        WHERE policy_year_id = %(year)s AND roster_id = %(roster)s AND withdrawn_at IS NULL
+        """,
+        given,
+    )
+    cursor.execute(
+        """
+        DELETE FROM enrollment_enrollment e
+        WHERE e.policy_year_id = %(year)s AND e.written_by_id = %(roster)s
+            AND NOT EXISTS (
+                SELECT FROM enrollment_payment p
+                WHERE p.policy_year_id = %(year)s AND p.person_id = e.person_id
+                    AND p.withdrawn_at IS NULL
+            )
+        """,
+        given,
+    )
+    cursor.execute(
+        """
+        SELECT count(*) FROM enrollment_enrollment
+        WHERE policy_year_id = %(year)s AND written_by_id = %(roster)s
+        """,
+        given,
+    )
+    return cursor.fetchone()[0]
+
+
+KIND = Kind(
+    key="payments",
+    title="缴费明细",
+    columns=COLUMNS,
+    diff=diff,
+    apply=apply,
+    withdraw=withdraw,
+    check=check,
+    ends_missing=False,
+    modes=(Mode.SUPPLEMENT,),
+    hint="税务部门的缴费明细；一人多行相加，退费为负数，零申报填 0",
+)

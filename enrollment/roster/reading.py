@@ -1,0 +1,360 @@
+"""From a file to staging: every row parsed and checked, nothing decided yet.
+
+This is the loop that runs 700,000 times; what it does per row is kept cheap on purpose.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from enrollment import cells, documents, headings, workbook
+from enrollment.cells import CellError
+from enrollment.documents import DocumentError
+from enrollment.jobs import Watch
+from enrollment.models import HeadingMap, Roster
+from enrollment.roster.kinds import Kind, Line
+from enrollment.roster.places import Places
+from enrollment.vault import Vault, vault
+
+FIELDS = (
+    "sheet", "row", "part", "fate", "code", "reason",
+    "doc_type", "id_index", "tail_index", "id_cipher", "name", "sex", "birth", "phone",
+    "household_number", "relation", "address", "day", "note",
+    "amount", "paid_at", "arrived_at", "channel", "serial", "number", "facts", "raw",
+    "town_id", "village_id",
+)  # fmt: skip
+BATCH = 2000
+PHASES = {"checking": "检查文件", "opening": "打开文件", "reading": "读取并核对"}
+
+
+@dataclass
+class Reading:
+    """What a reading found besides its rows."""
+
+    headings: list[str] = field(default_factory=list)
+    staged: int = 0
+    proposals: list[dict[str, Any]] = field(default_factory=list)
+    unread_sheets: list[str] = field(default_factory=list)
+
+
+def _text(value: object) -> str:
+    return cells.text(value)
+
+
+def _sex(value: object) -> str:
+    text = cells.text(value)
+    if text in ("男", "女", ""):
+        return text
+    if text in ("1", "男性", "2", "女性"):
+        return "男" if text in ("1", "男性") else "女"
+    raise CellError("应为男或女")
+
+
+def _moment(value: object) -> datetime | None:
+    found = cells.moment(value)
+    return found.at if found else None
+
+
+def _day(value: object) -> date | None:
+    return cells.day(value, month="first")
+
+
+PARSERS: dict[str, Callable[[object], Any]] = {
+    "name": cells.name,
+    "sex": _sex,
+    "birth": cells.day,
+    "day": _day,
+    "amount": cells.money,
+    "paid_at": _moment,
+    "arrived_at": _moment,
+    "number": cells.whole,
+}
+LIMITS = {
+    "name": 60, "phone": 30, "household_number": 40, "relation": 20, "address": 200,
+    "note": 200, "channel": 40, "serial": 60,
+}  # fmt: skip
+
+
+def stage(
+    roster: Roster, kind: Kind, path: Path, *, watch: Watch, mapping: dict[str, str] | None
+) -> Reading:
+    """Read the file at ``path`` into staging. Raises Refused (the file) or HeadingsUnknown."""
+    reader = _Reader(roster, kind, mapping)
+    copy = "COPY enrollment_stage (roster_id, {}) FROM STDIN".format(", ".join(FIELDS))
+
+    def progress(phase: str, done: int, total: int | None) -> None:
+        watch.tell(PHASES[phase], done, total)
+
+    blocks = workbook.read(path, roster.file_name, sheet=roster.sheet or None, on_progress=progress)
+    with connection.cursor() as cursor, cursor.copy(copy) as sink:  # type: ignore[attr-defined]
+        for lines in reader.lines(blocks):
+            sink.write("".join(lines))
+    return reader.finish()
+
+
+class _Reader:
+    def __init__(self, roster: Roster, kind: Kind, mapping: dict[str, str] | None) -> None:
+        self.roster, self.kind, self.mapping = roster, kind, mapping
+        self.places = Places(roster.county, roster.region)
+        self.vault: Vault = vault()
+        self.today = timezone.localdate()
+        self.result = Reading()
+        self.unrecognised: list[headings.HeadingsUnknown] = []
+        self.titles = {column.field: column.title for column in kind.columns}
+        self.declared: list[int] = []
+        self._prefix = f"{roster.pk}\t"
+
+    # ------------------------------------------------------------ sheets
+
+    def lines(self, blocks: Iterator[workbook.Block]) -> Iterator[list[str]]:
+        """COPY lines in batches, sheet by sheet; each sheet's own headings are found first."""
+        current = -1
+        skipping = visible_read = False
+        plan: list[tuple[str, int, Callable[[object], Any]]] = []
+        head: list[list[Any]] = []
+        layout: headings.Layout | None = None
+        for block in blocks:
+            rows, first = block.rows, block.first_row
+            if block.sheet_index != current:
+                current, head, layout = block.sheet_index, [], None
+                skipping = block.hidden and not self.roster.sheet
+                if skipping:
+                    self.result.unread_sheets.append(f"{block.sheet_name}（隐藏）")
+            if skipping:
+                continue
+            if layout is None:
+                head = rows
+                if all(headings.is_blank(row) for row in head):
+                    continue
+                try:
+                    layout = self._recognise(head)
+                except headings.HeadingsUnknown as unknown:
+                    self.unrecognised.append(unknown)
+                    self.result.unread_sheets.append(f"{block.sheet_name}（表头不认识）")
+                    skipping = True
+                    continue
+                visible_read = True
+                self.result.headings = self.result.headings or list(layout.headings)
+                plan = self._plan(layout)
+                yield [
+                    self._ignored(current, first + at, "标题行")
+                    for at in range(min(layout.first_data_row, len(rows)))
+                ]
+                rows, first = rows[layout.first_data_row :], first + layout.first_data_row
+            for start in range(0, len(rows), BATCH):
+                out: list[str] = []
+                for at, row in enumerate(rows[start : start + BATCH], first + start):
+                    self._row(out, current, at, row, layout, plan)
+                yield out
+        if not visible_read:
+            if self.unrecognised:
+                raise self.unrecognised[0]
+            raise workbook.Refused("no_rows", "文件里没有可读的行，请检查后重新上传。")
+
+    def _recognise(self, head: list[list[Any]]) -> headings.Layout:
+        """The sheet's layout; headings nobody knows may have been explained once before."""
+        try:
+            return headings.find(head, self.kind.columns, mapping=self.mapping)
+        except headings.HeadingsUnknown as unknown:
+            if self.mapping or (known := self.remembered(unknown.signature)) is None:
+                raise
+            return headings.find(head, self.kind.columns, mapping=known)
+
+    def remembered(self, signature: str) -> dict[str, str] | None:
+        """What this department answered when its headings were asked for."""
+        found = HeadingMap.objects.filter(
+            county=self.roster.county,
+            department=self.roster.department,
+            kind=self.kind.key,
+            signature=signature,
+        ).first()
+        return found.mapping if found else None
+
+    def finish(self) -> Reading:
+        town_names = self.places.names
+        self.result.proposals = [
+            {"id": pk, "town": town, "town_name": town_names.get(town, ""), "name": name}
+            for (town, name), pk in self.places.proposals.items()
+        ]
+        return self.result
+
+    def _plan(self, layout: headings.Layout) -> list[tuple[str, int, Callable[[object], Any]]]:
+        """What to parse where: every recognised column except the pairs of name and number."""
+        self.declared = sorted(
+            {*layout.columns.values(), *(column for pair in layout.pairs for column in pair)}
+        )
+        paired = {"name", "id_number"} if layout.pairs else set()
+        return [
+            (field, index, PARSERS.get(field, _text))
+            for field, index in layout.columns.items()
+            if field not in paired and field != "id_number"
+        ]
+
+    # ------------------------------------------------------------ rows
+
+    def _ignored(self, sheet: int, row: int, why: str) -> str:
+        return self._copy(
+            {"sheet": sheet, "row": row, "part": 0, "fate": "ignored", "code": "", "reason": why}
+        )
+
+    def _row(
+        self,
+        out: list[str],
+        sheet: int,
+        number: int,
+        row: list[Any],
+        layout: headings.Layout,
+        plan: list[tuple[str, int, Callable[[object], Any]]],
+    ) -> None:
+        """Parse one row into as many lines as it has people."""
+        self.result.staged += 1
+        if why := headings.ignorable(row, layout):
+            out.append(self._ignored(sheet, number, why))
+            return
+        width = len(row)
+        shared: dict[str, Any] = {"code": "", "reason": ""}
+        problems: list[str] = []
+        for field_name, index, parse in plan:
+            cell = row[index] if index < width else ""
+            if cell == "" or cell is None:
+                continue
+            try:
+                value = parse(cell)
+            except CellError as error:
+                problems.append(f"{self.titles[field_name]}“{cells.shown(cell)[:40]}”：{error}")
+                continue
+            if value is None or value == "":
+                continue
+            limit = LIMITS.get(field_name)
+            if limit and len(value) > limit:
+                problems.append(f"{self.titles[field_name]}超过{limit}个字")
+                continue
+            shared[field_name] = value
+        raw = self._raw(row)
+        pairs = layout.pairs or [
+            (layout.columns.get("name", -1), layout.columns.get("id_number", -1))
+        ]
+        part = 0
+        for name_at, id_at in pairs:
+            name_cell = row[name_at] if 0 <= name_at < width else ""
+            id_cell = row[id_at] if 0 <= id_at < width else ""
+            if part and name_cell == "" and id_cell == "":
+                continue
+            if not part and len(pairs) > 1 and name_cell == "" and id_cell == "":
+                continue
+            line = Line(dict(shared), list(problems), code="bad_cell" if problems else "")
+            if self.kind.about_people:
+                if layout.pairs and name_cell not in ("", None):
+                    try:
+                        line.values["name"] = cells.name(name_cell)
+                    except CellError as error:
+                        line.refuse("bad_cell", f"姓名：{error}")
+                self._identify(line, id_cell)
+                self._locate(line)
+            if self.kind.check:
+                self.kind.check(line, self.places)
+            out.append(self._line(line, sheet, number, part, raw))
+            part += 1
+        if not part:
+            out.append(self._ignored(sheet, number, "空行"))
+
+    def _identify(self, line: Line, cell: object) -> None:
+        """The document's number: checked, indexed, encrypted; what it says of birth and sex."""
+        values = line.values
+        try:
+            document = documents.check(cell, today=self.today)
+        except DocumentError as error:
+            line.refuse("bad_id", f"身份证号：{error}")
+            return
+        kind, number, birth, sex, note, warning = document[:6]
+        if note:
+            line.remarks.append(note)
+        if warning:
+            line.remarks.append(warning)
+        seal = self.vault
+        values["doc_type"] = kind
+        values["id_index"] = seal.index_hex(number)
+        values["id_cipher"] = seal.seal(number)
+        if birth:
+            values["tail_index"] = seal.index_hex(f"{birth:%Y%m%d}{number[-4:]}")
+            if (said := values.get("birth")) and said != birth:
+                line.remarks.append(f"出生日期与证件号不符（表中为{said}），以证件号为准")
+            values["birth"] = birth
+        if sex:
+            if (told := values.get("sex")) and told != sex:
+                line.remarks.append(f"性别与证件号不符（表中为{told}），以证件号为准")
+            values["sex"] = sex
+        if document.grade:
+            values["grade"] = document.grade
+
+    def _locate(self, line: Line) -> None:
+        """Town and village of the row; what is not known is a problem only where it matters."""
+        values, places, propose = line.values, self.places, self.kind.makes_villages
+        town, village = values.pop("town", ""), values.pop("village", "")
+        if not town and not village and not places.own_town and (spelt := values.get("address")):
+            found: tuple[int, int] | str | None = places.locate_by_address(spelt, propose=propose)
+            found = found or "住址中没有本县的乡镇"
+        else:
+            found = places.locate(town, village, propose=propose)
+        if isinstance(found, str):
+            if propose:
+                line.refuse("unknown_place", found)
+            elif town:
+                line.remarks.append(found)
+            return
+        values["town_id"], values["village_id"] = found
+        if propose and not village and found[1] == places.unplaced.get(found[0]):
+            line.remarks.append("没有村名，先放在该乡镇的未落实")
+
+    def _line(self, line: Line, sheet: int, number: int, part: int, raw: bytes) -> str:
+        values = line.values
+        values["sheet"], values["row"], values["part"], values["raw"] = sheet, number, part, raw
+        if line.problems:
+            values["fate"], values["code"] = "problems", line.code
+            values["reason"] = "；".join(line.problems)[:300]
+            values.setdefault("name", "")
+        elif line.remarks:
+            values["reason"] = "；".join(line.remarks)[:300]
+        return self._copy(values)
+
+    def _raw(self, row: list[Any]) -> bytes:
+        """The declared cells as they came, sealed: kept when the file itself is long gone."""
+        kept = [
+            cell if isinstance(cell, str | int | float | bool) else cells.shown(cell)
+            for cell in (row[i] if i < len(row) else "" for i in self.declared)
+        ]
+        return self.vault.seal(json.dumps(kept, ensure_ascii=False))
+
+    def _copy(self, values: dict[str, Any]) -> str:
+        """A line of PostgreSQL's COPY text format."""
+        get = values.get
+        return self._prefix + "\t".join([_encode(get(name)) for name in FIELDS]) + "\n"
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _encode(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    kind = type(value)
+    if kind is str:
+        if value.isprintable() and "\\" not in value:
+            return value
+        return value.translate(_ESCAPES)
+    if kind is bytes:
+        return "\\\\x" + value.hex()
+    if kind is int:
+        return str(value)
+    if kind is datetime or kind is date:
+        return value.isoformat()
+    if kind is Decimal:
+        return format(value, "f")
+    return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)

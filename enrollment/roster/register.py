@@ -1,0 +1,387 @@
+"""户籍册: the police household register, full for a county or a town, or a supplement.
+
+It alone says who is on the roll, where they live and in which household.
+"""
+
+from django.db.backends.utils import CursorWrapper
+
+from enrollment.headings import Column
+from enrollment.models import Roster
+from enrollment.roster import matching
+from enrollment.roster.kinds import Kind, Line
+from enrollment.roster.places import Places
+
+NAME = Column("name", "姓名", ("人员姓名", "居民姓名", "名字", "姓　名"), repeated=True)
+ID_NUMBER = Column(
+    "id_number",
+    "身份证号",
+    (
+        "公民身份号码", "公民身份证号码", "身份证号码", "身份证件号码", "身份证", "证件号码",
+        "证件号", "居民身份证号", "居民身份证号码", "身份号码",
+    ),
+    required=True,
+    repeated=True,
+)  # fmt: skip
+TOWN = Column(
+    "town",
+    "乡镇",
+    ("乡（镇）", "镇（街）", "街道乡镇", "乡镇街", "乡镇街道", "乡镇（街道）", "镇街", "乡镇名称",
+     "所属乡镇", "所在乡镇", "镇乡", "街镇", "户籍乡镇"),
+)  # fmt: skip
+VILLAGE = Column(
+    "village",
+    "村",
+    ("村（居）", "村（社区）", "村社区", "行政村", "村居", "村名", "村（居）委会", "社区", "所属村",
+     "居（村）委会", "村委会", "所在村", "村居委会", "村（居）名称", "行政村（社区）"),
+)  # fmt: skip
+PHONE = Column(
+    "phone",
+    "联系电话",
+    ("电话", "手机", "手机号", "手机号码", "电话号码", "联系方式", "人联系电话"),
+)
+SEX = Column("sex", "性别", ())
+NOTE = Column("note", "备注", ("说明",))
+
+COLUMNS = (
+    Column("household_number", "户号", ("户编号", "户主号", "家庭编号", "户籍号")),
+    Column("relation", "与户主关系", ("与户主的关系", "户主关系", "关系")),
+    NAME,
+    SEX,
+    Column("birth", "出生日期", ("出生", "出生年月日", "出生年月")),
+    ID_NUMBER,
+    TOWN,
+    VILLAGE,
+    Column("address", "住址", ("户籍地址", "户口所在地", "家庭住址", "地址", "详细地址", "现住址")),
+    PHONE,
+)
+
+
+def check(line: Line, places: Places) -> None:
+    """A register row needs a name; a row of another town is not this hand-in's to change."""
+    values = line.values
+    if not values.get("name"):
+        line.refuse("no_name", "缺少姓名")
+    if (
+        not line.problems
+        and places.own_town
+        and values.get("town_id") not in (None, places.own_town)
+    ):
+        values["fate"], values["code"] = "outside_area", "outside_area"
+        line.remarks.append(f"属于{places.names.get(values['town_id'], '别的乡镇')}")
+
+
+def diff(roster: Roster, cursor: CursorWrapper) -> None:
+    matching.carry_over(roster, cursor)
+    given = matching.parameters(roster)
+    cursor.execute(
+        """
+        INSERT INTO enrollment_rosterrow
+            (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
+             name, raw, before)
+        SELECT roster_id, sheet, row, part, fate,
+               CASE WHEN fate = 'problems' THEN
+                    CASE WHEN nth > 1 THEN 'repeated' ELSE 'name_differs' END
+               ELSE '' END,
+               left(concat_ws('；',
+                   CASE WHEN nth > 1 THEN '与第' || first_row || '行同一证件号，'
+                        || CASE WHEN fate = 'unchanged' THEN '内容相同，只计一次'
+                           ELSE '内容不一致，请核对后只留一行' END
+                   WHEN fate = 'problems' THEN '在册姓名为“' || known_name || '”，与名册不一致'
+                   WHEN fate = 'changed' THEN concat_ws('、',
+                        CASE WHEN moves THEN '由' || from_village || '迁来' END,
+                        CASE WHEN rehoused THEN '户号变更' END,
+                        CASE WHEN related THEN '与户主关系变更' END,
+                        CASE WHEN rephoned THEN '联系电话变更' END,
+                        CASE WHEN returns THEN '原不在册' END)
+                   END, nullif(reason, '')), 300),
+               CASE WHEN fate = 'new'
+                    THEN nextval(pg_get_serial_sequence('enrollment_person', 'id'))
+                    ELSE known_id END,
+               town_id, village_id, name, raw,
+               CASE WHEN fate = 'changed' THEN before END
+        FROM (
+            SELECT l.*,
+                CASE
+                    WHEN nth > 1 AND same_as_first THEN 'unchanged'
+                    WHEN nth > 1 THEN 'problems'
+                    WHEN known_id IS NULL THEN 'new'
+                    WHEN name_differs THEN 'problems'
+                    WHEN moves OR rehoused OR related OR rephoned OR returns THEN 'changed'
+                    ELSE 'unchanged'
+                END AS fate
+            FROM (
+                SELECT s.roster_id, s.sheet, s.row, s.part, s.reason, s.name, s.raw, s.town_id,
+                    CASE WHEN u.placeholder AND p.town_id = s.town_id THEN p.village_id
+                         ELSE s.village_id END AS village_id,
+                    p.id AS known_id, p.name AS known_name, v.name AS from_village,
+                    p.name <> s.name
+                        AND upper(translate(p.name, '•・‧．∙⋅●.', '········'))
+                         <> upper(translate(s.name, '•・‧．∙⋅●.', '········')) AS name_differs,
+                    p.village_id <> s.village_id
+                        AND NOT (COALESCE(u.placeholder, false) AND p.town_id = s.town_id) AS moves,
+                    s.household_number IS NOT NULL
+                        AND h.number IS DISTINCT FROM s.household_number AS rehoused,
+                    s.relation IS NOT NULL AND p.relation <> s.relation AS related,
+                    s.phone IS NOT NULL AND p.phone <> s.phone AS rephoned,
+                    p.on_roll_from IS NULL OR p.on_roll_to IS NOT NULL AS returns,
+                    row_number() OVER same AS nth,
+                    first_value(s.row) OVER same AS first_row,
+                    s.name = first_value(s.name) OVER same
+                        AND s.village_id = first_value(s.village_id) OVER same
+                        AND s.household_number IS NOT DISTINCT FROM
+                            first_value(s.household_number) OVER same AS same_as_first,
+                    jsonb_build_object(
+                        'town_id', p.town_id, 'village_id', p.village_id,
+                        'household_id', p.household_id, 'relation', p.relation,
+                        'phone', p.phone, 'on_roll_from', p.on_roll_from,
+                        'on_roll_to', p.on_roll_to, 'written_by_id', p.written_by_id) AS before
+                FROM enrollment_stage s
+                LEFT JOIN enrollment_person p
+                    ON p.county_id = %(county)s AND p.id_index = s.id_index
+                    AND p.doc_type = s.doc_type
+                LEFT JOIN enrollment_household h ON h.id = p.household_id
+                LEFT JOIN enrollment_region u ON u.id = s.village_id
+                LEFT JOIN enrollment_region v ON v.id = p.village_id
+                WHERE s.roster_id = %(roster)s AND s.fate IS NULL
+                WINDOW same AS (
+                    PARTITION BY s.id_index, s.doc_type ORDER BY s.sheet, s.row, s.part
+                )
+            ) l
+        ) decided
+        """,
+        given,
+    )
+    if roster.mode != "full":
+        return
+    cursor.execute(
+        """
+        INSERT INTO enrollment_rosterrow
+            (roster_id, sheet, part, fate, code, reason, person_id, town_id, village_id, name,
+             before)
+        SELECT %(roster)s, 0, 0, 'would_end', '', '全量名册中没有此人', p.id, p.town_id,
+               p.village_id, p.name,
+               jsonb_build_object('on_roll_to', NULL, 'written_by_id', p.written_by_id)
+        FROM enrollment_person p
+        WHERE p.county_id = %(county)s
+            AND p.on_roll_from IS NOT NULL AND p.on_roll_to IS NULL
+            AND (%(town)s::bigint IS NULL OR p.town_id = %(town)s)
+            AND (%(village)s::bigint IS NULL OR p.village_id = %(village)s)
+            AND NOT EXISTS (
+                SELECT FROM enrollment_stage s
+                WHERE s.roster_id = %(roster)s AND s.id_index = p.id_index
+                    AND s.doc_type = p.doc_type
+            )
+        """,
+        given,
+    )
+
+
+def apply(roster: Roster, cursor: CursorWrapper) -> None:
+    """Households, then new people, changed people, people who left, and the facts that follow."""
+    given = matching.parameters(roster)
+    cursor.execute(
+        """
+        INSERT INTO enrollment_household
+            (county_id, town_id, village_id, number, address, written_by_id)
+        SELECT DISTINCT ON (s.household_number)
+            %(county)s, r.town_id, r.village_id, s.household_number, COALESCE(s.address, ''),
+            %(roster)s
+        FROM enrollment_rosterrow r
+        JOIN enrollment_stage s
+            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
+            AND s.part = r.part
+        WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'changed')
+            AND s.household_number IS NOT NULL
+            AND NOT EXISTS (
+                SELECT FROM enrollment_household h
+                WHERE h.county_id = %(county)s AND h.number = s.household_number
+            )
+        ORDER BY s.household_number, s.relation = '户主' DESC NULLS LAST, s.row
+        """,
+        given,
+    )
+    # The first register of a place stands for the base date itself; nobody is on it before birth.
+    cursor.execute(
+        """
+        INSERT INTO enrollment_person
+            (id, county_id, town_id, village_id, doc_type, id_index, tail_index, id_cipher, name,
+             sex, birth, phone, household_id, relation, on_roll_from, written_by_id, created_at)
+        SELECT r.person_id, %(county)s, r.town_id, r.village_id, s.doc_type, s.id_index,
+            s.tail_index, s.id_cipher, s.name, COALESCE(s.sex, ''), s.birth,
+            COALESCE(s.phone, ''), h.id, COALESCE(s.relation, ''),
+            GREATEST(%(on_roll_from)s::date, s.birth), %(roster)s, now()
+        FROM enrollment_rosterrow r
+        JOIN enrollment_stage s
+            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
+            AND s.part = r.part
+        LEFT JOIN enrollment_household h
+            ON h.county_id = %(county)s AND h.number = s.household_number
+        WHERE r.roster_id = %(roster)s AND r.fate = 'new'
+        """,
+        {**given, "on_roll_from": _on_roll_from(roster)},
+    )
+    cursor.execute(
+        """
+        UPDATE enrollment_person p SET
+            town_id = r.town_id,
+            village_id = r.village_id,
+            household_id = COALESCE(h.id, p.household_id),
+            relation = COALESCE(s.relation, p.relation),
+            phone = COALESCE(s.phone, p.phone),
+            on_roll_from = CASE WHEN p.on_roll_from IS NULL OR p.on_roll_to IS NOT NULL
+                THEN GREATEST(%(on_roll_from)s::date, s.birth) ELSE p.on_roll_from END,
+            on_roll_to = NULL,
+            written_by_id = %(roster)s
+        FROM enrollment_rosterrow r
+        JOIN enrollment_stage s
+            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
+            AND s.part = r.part
+        LEFT JOIN enrollment_household h
+            ON h.county_id = %(county)s AND h.number = s.household_number
+        WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND p.id = r.person_id
+        """,
+        {**given, "on_roll_from": _on_roll_from(roster)},
+    )
+    cursor.execute(
+        """
+        UPDATE enrollment_person p
+        SET on_roll_to = GREATEST(%(as_of)s::date, p.on_roll_from), written_by_id = %(roster)s
+        FROM enrollment_rosterrow r
+        WHERE r.roster_id = %(roster)s AND r.fate = 'would_end' AND p.id = r.person_id
+        """,
+        given,
+    )
+    _facts_follow(roster, cursor)
+    matching.ask_about_names(roster, cursor)
+
+
+def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
+    """People brought in go, changed and ended ones become what they were, untouched since only."""
+    given = matching.parameters(roster)
+    cursor.execute(
+        """
+        SELECT count(*) FROM enrollment_rosterrow r
+        LEFT JOIN enrollment_person p ON p.id = r.person_id
+        WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'changed', 'would_end')
+            AND p.written_by_id IS DISTINCT FROM %(roster)s
+        """,
+        given,
+    )
+    kept = cursor.fetchone()[0]
+    cursor.execute(
+        """
+        UPDATE enrollment_person p SET
+            town_id = (r.before->>'town_id')::bigint,
+            village_id = (r.before->>'village_id')::bigint,
+            household_id = (r.before->>'household_id')::bigint,
+            relation = r.before->>'relation',
+            phone = r.before->>'phone',
+            on_roll_from = (r.before->>'on_roll_from')::date,
+            on_roll_to = (r.before->>'on_roll_to')::date,
+            written_by_id = (r.before->>'written_by_id')::bigint
+        FROM enrollment_rosterrow r
+        WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND p.id = r.person_id
+            AND p.written_by_id = %(roster)s
+        """,
+        given,
+    )
+    cursor.execute(
+        """
+        UPDATE enrollment_person p
+        SET on_roll_to = NULL, written_by_id = (r.before->>'written_by_id')::bigint
+        FROM enrollment_rosterrow r
+        WHERE r.roster_id = %(roster)s AND r.fate = 'would_end' AND p.id = r.person_id
+            AND p.written_by_id = %(roster)s
+        """,
+        given,
+    )
+    _facts_follow(roster, cursor)
+    matching.unmake_strangers(roster, cursor)
+    # Somebody a later list or payment speaks of stays, but is no longer on the roll.
+    cursor.execute(
+        """
+        UPDATE enrollment_person p
+        SET on_roll_from = NULL, on_roll_to = NULL, household_id = NULL, relation = ''
+        FROM enrollment_rosterrow r
+        WHERE r.roster_id = %(roster)s AND r.fate = 'new' AND p.id = r.person_id
+            AND p.written_by_id = %(roster)s
+        """,
+        given,
+    )
+    cursor.execute(
+        """
+        DELETE FROM enrollment_household h
+        WHERE h.county_id = %(county)s AND h.written_by_id = %(roster)s
+            AND NOT EXISTS (SELECT FROM enrollment_person p WHERE p.household_id = h.id)
+        """,
+        given,
+    )
+    return kept
+
+
+def _on_roll_from(roster: Roster) -> object:
+    """The day this register speaks for: the first one of a place reaches back to the base date."""
+    base = roster.policy_year.base_date
+    earlier = (
+        Roster.objects.filter(county=roster.county, kind="register", state="applied")
+        .filter(region__in=[roster.region_id, roster.county_id])
+        .exclude(pk=roster.pk)
+        .exists()
+    )
+    if earlier or base is None or roster.as_of is None:
+        return roster.as_of
+    return min(roster.as_of, base)
+
+
+def _facts_follow(roster: Roster, cursor: CursorWrapper) -> None:
+    """The place columns of facts go with the people who moved."""
+    given = matching.parameters(roster)
+    for statement in _FOLLOW:
+        cursor.execute(statement, given)
+
+
+_FOLLOW = (
+    """
+    UPDATE enrollment_status f SET town_id = p.town_id, village_id = p.village_id
+    FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
+    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
+        AND f.village_id <> p.village_id
+    """,
+    """
+    UPDATE enrollment_cover f SET town_id = p.town_id, village_id = p.village_id
+    FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
+    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
+        AND f.village_id <> p.village_id
+    """,
+    """
+    UPDATE enrollment_question f SET town_id = p.town_id, village_id = p.village_id
+    FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
+    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
+        AND f.village_id <> p.village_id
+    """,
+    """
+    UPDATE enrollment_enrollment f SET town_id = p.town_id, village_id = p.village_id
+    FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
+    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
+        AND f.place_follows AND f.village_id <> p.village_id
+    """,
+    """
+    UPDATE enrollment_payment f SET town_id = e.town_id, village_id = e.village_id
+    FROM enrollment_rosterrow r
+    JOIN enrollment_enrollment e ON e.person_id = r.person_id
+    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = e.person_id
+        AND f.policy_year_id = e.policy_year_id AND f.village_id <> e.village_id
+    """,
+)
+
+KIND = Kind(
+    key="register",
+    title="户籍册",
+    columns=COLUMNS,
+    diff=diff,
+    apply=apply,
+    withdraw=withdraw,
+    check=check,
+    makes_villages=True,
+    hint="公安户籍人口名册，可按全县或按乡镇交全量，也可补充个别人员",
+)
