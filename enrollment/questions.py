@@ -1,0 +1,242 @@
+"""待核实事项: what files say and the portal must not decide, and who decides it.
+
+Questions of rosters are rows that are answered. Two more kinds are derived and go away by
+themselves: people whose village nobody knows yet, and people who are insured although a list
+takes them out of the base (which bars nobody, but one of the two is probably wrong).
+"""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import BigIntegerField, Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from enrollment import audit, insured
+from enrollment.failure import Failure
+from enrollment.models import (
+    Enrollment,
+    Household,
+    Level,
+    Person,
+    PolicyYear,
+    Question,
+    QuestionKind,
+    Region,
+    Status,
+    StatusKind,
+    User,
+)
+from enrollment.models.people import PersonQuerySet
+from enrollment.models.rosters import QuestionQuerySet
+from enrollment.regions import placed_models
+
+UNPLACED = "unplaced"
+DEDUCTED_INSURED = "deducted_insured"
+KINDS = {**dict(QuestionKind.choices), UNPLACED: "未落实到村", DEDUCTED_INSURED: "扣减后又参保"}
+
+KEEP, TAKE, OTHER = "keep", "take", "other"
+DECISIONS = {
+    KEEP: "在册姓名正确，保留",
+    TAKE: "名册所写姓名正确，采用",
+    OTHER: "不是同一人，名册的证件号码有误",
+}
+
+
+# What is open
+
+
+def open_ones(policy_year: PolicyYear, region: Region, *, viewer: User) -> QuestionQuerySet:
+    """The rows to answer in a region, the oldest first."""
+    visible = Question.objects.visible_to(viewer).in_region(region)
+    return visible.open().filter(policy_year=policy_year).order_by("pk")
+
+
+def unplaced(policy_year: PolicyYear, region: Region, *, viewer: User) -> PersonQuerySet:
+    """People who, or whose enrolment of the year, stand in a 未落实 village.
+
+    ``at_town`` and ``at_village`` say which one.
+    """
+    spots = _spots(policy_year.county)
+    people = Person.objects.visible_to(viewer).in_region(region).filter(village__in=spots)
+    enrolled = (
+        Enrollment.objects.visible_to(viewer)
+        .in_region(region)
+        .filter(policy_year=policy_year, village__in=spots)
+    )
+    own = enrolled.filter(person=OuterRef("pk"))
+    return (
+        Person.objects.filter(Q(pk__in=people.values("pk")) | Q(pk__in=enrolled.values("person")))
+        .annotate(
+            at_town=Coalesce(
+                Subquery(own.values("town")[:1]), F("town_id"), output_field=BigIntegerField()
+            ),
+            at_village=Coalesce(
+                Subquery(own.values("village")[:1]), F("village_id"), output_field=BigIntegerField()
+            ),
+        )
+        .order_by("at_town", "name", "pk")
+    )
+
+
+def deducted_insured(policy_year: PolicyYear, region: Region, *, viewer: User) -> PersonQuerySet:
+    """Insured people whom a list of the year takes out of the base; ``at_*`` as they count."""
+    deducted = Status.objects.filter(
+        policy_year=policy_year, kind__bucket=StatusKind.Bucket.DEDUCTED
+    )
+    people = insured.insured_in(policy_year, region, viewer=viewer)
+    people = people.filter(pk__in=deducted.values("person"))
+    if policy_year.attribution == PolicyYear.Attribution.REGISTER:
+        places = {"at_town": F("town_id"), "at_village": F("village_id")}
+    else:
+        own = Enrollment.objects.filter(policy_year=policy_year, person=OuterRef("pk"))
+        places = {
+            "at_town": Subquery(own.values("town")[:1]),
+            "at_village": Subquery(own.values("village")[:1]),
+        }
+    return people.annotate(**places).order_by("at_town", "at_village", "pk")
+
+
+def counts(policy_year: PolicyYear, region: Region, *, viewer: User) -> dict[int, dict[str, int]]:
+    """Open questions per unit below the region and kind: {region id: {kind: number}}."""
+    unit = "town" if region.level == Level.COUNTY else "village"
+    found: dict[int, dict[str, int]] = {}
+    rows = open_ones(policy_year, region, viewer=viewer).order_by()
+    for place, kind, number in rows.values_list(unit, "kind").annotate(number=Count("pk")):
+        found.setdefault(place, {})[kind] = number
+    for kind, people in (
+        (UNPLACED, unplaced(policy_year, region, viewer=viewer)),
+        (DEDUCTED_INSURED, deducted_insured(policy_year, region, viewer=viewer)),
+    ):
+        tally = people.order_by().values_list(f"at_{unit}").annotate(number=Count("pk"))
+        for place, number in tally:
+            found.setdefault(place, {})[kind] = number
+    return found
+
+
+def decider(kind: str, town: Region | None) -> str:
+    """Who decides a question that stands in a town."""
+    if kind == DEDUCTED_INSURED:
+        return "县级经办（与提供名单的部门核对）"
+    if town is None or town.placeholder:
+        return "县级经办"
+    return f"{town.name}经办、县级经办"
+
+
+# Deciding
+
+
+@transaction.atomic
+def answer(
+    question: Question, *, text: str, by: User, decision: str = "", address: str = ""
+) -> Question:
+    """Decide a question, in words and, where names differ, by one of DECISIONS.
+
+    Taking the given name corrects the person; the same question in other years is answered with
+    it. Raises Failure, also where somebody else was faster.
+    """
+    _refuse_role(by)
+    question = Question.objects.select_for_update(of=("self",)).get(pk=question.pk)
+    if question.answered_at:
+        who = question.answered_by.display_name if question.answered_by else "他人"
+        raise Failure("answered", f"这一项已由{who}核实：{question.answer}")
+    text = " ".join(text.split())
+    if not text:
+        raise Failure("no_answer", "请写明核实结论和依据，如 查户口簿，应为张三")
+    if question.kind == QuestionKind.NAME_DIFFERS:
+        if decision not in DECISIONS:
+            raise Failure("no_decision", "请选择以哪个姓名为准")
+        text = f"{DECISIONS[decision]}。{text}"
+        if decision == TAKE:
+            _take_name(question)
+    if len(text) > 300:
+        raise Failure("too_long", "核实结论请写在 280 字以内")
+    same = Question.objects.open().filter(pk=question.pk)
+    if question.person_id and question.kind == QuestionKind.NAME_DIFFERS:
+        same = Question.objects.open().filter(
+            person=question.person_id, kind=question.kind, given=question.given
+        )
+    same.update(answer=text, answered_by=by, answered_at=timezone.now())
+    audit.record(
+        "answer_question",
+        by=by,
+        county=question.county,
+        subject=question.get_kind_display(),
+        person_id=question.person_id,
+        address=address,
+        question=question.pk,
+        decision=decision,
+    )
+    question.refresh_from_db()
+    return question
+
+
+@transaction.atomic
+def place(people: Iterable[int], *, village: Region, by: User, address: str = "") -> int:
+    """Put people out of 未落实 into a village, with all facts that stand in 未落实.
+
+    Facts that already have a village keep it. One statement per table. Returns how many people.
+    """
+    _refuse_role(by)
+    allowed = Region.objects.visible_to(by).filter(level=Level.VILLAGE, placeholder=False)
+    if not allowed.filter(pk=village.pk, valid_to=None).exists():
+        raise Failure("village", "请选择您辖区内的村（社区）")
+    wanted = set(people)
+    spots = list(_spots(village.county).values_list("pk", flat=True))
+    where = {"county": village.county_id, "town": village.town_id, "village": village.pk}
+    placed: set[int] = set()
+    households = Household.objects.visible_to(by).filter(
+        members__in=wanted, members__village__in=spots, village__in=spots
+    )
+    Household.objects.filter(pk__in=households.values("pk")).update(**where)
+    for model in placed_models():
+        if model is Household:
+            continue
+        person = "pk" if model is Person else "person"
+        rows = model._default_manager.visible_to(by).filter(  # type: ignore[attr-defined]
+            **{f"{person}__in": wanted}, village__in=spots
+        )
+        if model in (Person, Enrollment):
+            placed |= set(rows.values_list(person, flat=True))
+        rows.update(**where)
+    if not placed:
+        raise Failure("nobody", "请勾选要落实的人；可能已被他人落实，请刷新本页")
+    _bump(village.county)
+    audit.record(
+        "place_people",
+        by=by,
+        county=village.county,
+        subject=village.path,
+        person_id=min(placed) if len(placed) == 1 else None,
+        address=address,
+        village=village.key,
+        people=sorted(placed),
+    )
+    return len(placed)
+
+
+def _take_name(question: Question) -> None:
+    person = Person.objects.select_for_update(of=("self",)).filter(pk=question.person_id).first()
+    if person is None:
+        raise Failure("no_person", "这个人的登记已不在，请选另一种结论")
+    if person.name not in (question.known, question.given):
+        raise Failure(
+            "changed", f"在册姓名已改为“{person.name}”，与提出问题时不同，请重新核对后再选"
+        )
+    if not 0 < len(question.given) <= Person._meta.get_field("name").max_length:
+        raise Failure("bad_name", f"“{question.given[:20]}”不能作为姓名，请选另一种结论")
+    Person.objects.filter(pk=person.pk).update(name=question.given)
+    _bump(question.county)
+
+
+def _bump(county: Region) -> None:
+    PolicyYear.objects.filter(county=county).update(revision=F("revision") + 1)
+
+
+def _spots(county: Region) -> QuerySet[Region]:
+    return Region.objects.filter(county=county, placeholder=True, level=Level.VILLAGE)
+
+
+def _refuse_role(by: User) -> None:
+    if not by.job.may_answer:
+        raise Failure("role", f"“{by.job.title}”岗位不能核实，请交县、乡镇经办人员")
