@@ -475,13 +475,18 @@ def _shown(value: Any) -> str:
 # ------------------------------------------------------------------ dumping
 
 
-def dump_data(policy_year: PolicyYear) -> Data:
-    """The year's policy as the database has it, in canonical form."""
+def fetch_tables(policy_year: PolicyYear) -> Tables:
+    """The year's policy as the database has it, as plain rows by table."""
     tables = enrollment_pack.fetch_tables(policy_year)
     tables |= subsidies_pack.fetch_tables(policy_year)
     for section in OWN:
         tables[section.key] = fetch(section, [policy_year]).get(policy_year.pk, [])
-    return as_data(tables)
+    return tables
+
+
+def dump_data(policy_year: PolicyYear) -> Data:
+    """The year's policy as the database has it, in canonical form."""
+    return as_data(fetch_tables(policy_year))
 
 
 def dump(policy_year: PolicyYear) -> str:
