@@ -92,7 +92,7 @@ def children(address: str) -> list[Child]:
     celery = [python, "-m", "celery", "-A", "config"]
     web = [python, "-m", "gunicorn", "config.wsgi", "--bind", address, "--workers", "2"]
     web += ["--worker-class", "gthread", "--threads", "4", "--timeout", "120"]
-    web += ["--max-requests", "20000", "--max-requests-jitter", "2000"]
+    web += ["--max-requests", "20000", "--max-requests-jitter", "2000", "--no-control-socket"]
     worker = ["worker", "--queues", "ticks,jobs", "--concurrency", "3", "--loglevel", "INFO"]
     return [
         Child("web", web, CANBAO_DB_POOL="1"),
