@@ -28,6 +28,8 @@ class PortalCommand(BaseCommand):
     """A command of the portal. Subclasses fill ``handle`` and end it with ``answer``."""
 
     as_json = False
+    # `manage.py check` is the gate's work; data commands need neither pages nor their urls.
+    requires_system_checks: list[str] = []
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
 
 from enrollment import insured
@@ -40,6 +40,8 @@ class Row:
     base: int | None = None
     summed: bool = False
     """The target is only the sum of the units below."""
+    note: str = ""
+    """What the issued target says about itself, as why a total is not the sum of its rows."""
     draft: int | None = None
     """The target computed from the register, where none was issued and it was asked for."""
 
@@ -74,7 +76,9 @@ class Progress:
         added = sum(row.target or 0 for row in self.rows)
         if self.total.target is None or self.total.target == added or self.total.summed:
             return ""
-        return f"合计任务数 {self.total.target} 是本级下达数，各单位相加是 {added}"
+        return (
+            self.total.note or f"合计任务数 {self.total.target} 是本级下达数，各单位相加是 {added}"
+        )
 
 
 def of(
@@ -95,17 +99,11 @@ def of(
     cuts = [at, at - DAY, at - WEEK] if changes else [at]
     counted = insured.counts(policy_year, region, cuts=cuts)
     plan = targets.in_force(policy_year, on=timezone.localdate(at))
-    shown = targets.units(region)
-    peopled = _peopled([unit for unit in shown if unit.placeholder])
-    today = timezone.localdate()
-    rows = [
-        _row(unit, counted.get(unit.pk) or [0] * len(cuts), plan)
-        for unit in shown
-        if unit.pk in counted
-        or unit.pk in peopled
-        or unit.pk in plan.own
-        or targets.is_current(unit, on=today)
-    ]
+    below = targets.units(region)
+    tasked = {unit.pk for unit in below if plan.target(unit.pk) is not None}
+    quiet = [unit for unit in below if unit.pk not in tasked and unit.pk not in counted]
+    shown = targets.stand(below, tasked=tasked, peopled={*counted, *_peopled(quiet)})
+    rows = [_row(unit, counted.get(unit.pk) or [0] * len(cuts), plan) for unit in shown]
     added = [sum(row[cut] for row in counted.values()) for cut in range(len(cuts))]
     total = _row(region, added, plan)
     if drafts and (total.target is None or any(row.target is None for row in rows)):
@@ -119,16 +117,17 @@ def _row(region: Region, people: list[int], plan: targets.InForce) -> Row:
         row.since_yesterday, row.since_last_week = people[0] - people[1], people[0] - people[2]
     if own := plan.own.get(region.pk):
         row.population, row.deductions, row.base = own.population, own.deductions, own.base
+        row.note = own.note
     return row
 
 
-def _peopled(placeholders: list[Region]) -> set[int]:
-    """Which of these 未落实 hold people."""
-    return {
-        unit.pk
-        for unit in placeholders
-        if Person.objects.filter(county=unit.county_id).in_region(unit).exists()
-    }
+def _peopled(units: list[Region]) -> set[int]:
+    """Which of these units, all of one level, hold people of the register."""
+    if not units:
+        return set()
+    here = Person.objects.filter(county=OuterRef("county"), **{units[0].level: OuterRef("pk")})
+    found = Region.objects.filter(Exists(here), pk__in=[unit.pk for unit in units])
+    return set(found.order_by().values_list("pk", flat=True))
 
 
 def _add_drafts(policy_year: PolicyYear, rows: list[Row], total: Row) -> None:

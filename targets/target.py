@@ -7,7 +7,7 @@ is a new version, and what the register says later stands beside them as a diffe
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -47,6 +47,19 @@ def units(region: Region) -> list[Region]:
     if region.level == "village":
         return [region]
     return list(Region.objects.filter(parent=region).select_related("parent"))
+
+
+def stand(among: list[Region], *, tasked: Container[int], peopled: Container[int]) -> list[Region]:
+    """Which units stand in a table: those with a task or with people in them.
+
+    A notice that gives tasks names its units, and an addressee without any (a school, a zone) is
+    no row (C34); where none of them has a task, every current unit is one, empty or not.
+    """
+    found = [unit for unit in among if unit.pk in tasked or unit.pk in peopled]
+    if any(unit.pk in tasked for unit in among):
+        return found
+    today = timezone.localdate()
+    return [unit for unit in among if unit in found or is_current(unit, on=today)]
 
 
 # The draft
@@ -101,11 +114,9 @@ def compute(policy_year: PolicyYear, *, region: Region | None = None) -> Draft:
     rule = TargetRule.objects.filter(policy_year=policy_year).first()
     rate = rule.rate if rule is not None else None
     counted = _count(policy_year, region, day)
-    rows = []
-    for unit in units(region):
-        items = counted.get(unit.pk, {})
-        if items or is_current(unit, on=timezone.localdate()):
-            rows.append(_row(unit, items, rate))
+    tasked = in_force(policy_year, on=timezone.localdate()).own
+    shown = stand(units(region), tasked=tasked, peopled=counted)
+    rows = [_row(unit, counted.get(unit.pk, {}), rate) for unit in shown]
     merged: dict[str | None, int] = defaultdict(int)
     for items in counted.values():
         for kind, people in items.items():

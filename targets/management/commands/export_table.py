@@ -1,0 +1,81 @@
+"""Write an official table to an Excel file."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from enrollment.commands import Failure, PortalCommand, moment, place, policy_year
+from targets.official import TABLES, form_for, table, write
+
+
+class Command(PortalCommand):
+    help = "导出正式表格（Excel）。--list 列出可导出的表。"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", nargs="?", metavar="表名", help="、".join(TABLES))
+        self.add_place_arguments(parser, required=False)
+        parser.add_argument("--list", action="store_true", help="列出可导出的表和本县的表式")
+        parser.add_argument("--draft", action="store_true", help="用由名册算出的数字，注明测算稿")
+        parser.add_argument("--as-of", metavar="时间", help="截止时间，默认现在")
+        parser.add_argument("--out", metavar="文件.xlsx", help="导出到哪里")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["list"]:
+            self._list(options)
+            return
+        missing = [
+            word
+            for word, key in (
+                ("表名", "name"),
+                ("--county", "county"),
+                ("--year", "year"),
+                ("--out", "out"),
+            )
+            if not options[key]
+        ]
+        if missing:
+            raise Failure("arguments", f"还缺：{'、'.join(missing)}；加 --list 查看可导出的表")
+        year = policy_year(options["county"], options["year"])
+        region = place(options["region"], year) if options["region"] else None
+        made = table(
+            year,
+            options["name"],
+            region=region,
+            draft=options["draft"],
+            until=moment(options["as_of"]),
+        )
+        path = Path(options["out"]).expanduser()
+        write(made, path)
+        self.answer(
+            {
+                "name": made.name,
+                "title": made.title,
+                "file": str(path),
+                "rows": len(made.rows),
+                "draft": options["draft"],
+                "plain": made.plain,
+                "demo": made.demo,
+                "as_of": made.as_of,
+                "remarks": made.remarks,
+            },
+            "\n".join([f"已导出 {path}：{made.title}，{len(made.rows)} 行", *made.remarks]),
+        )
+
+    def _list(self, options: dict[str, Any]) -> None:
+        year = None
+        if options["county"] and options["year"]:
+            year = policy_year(options["county"], options["year"])
+        tables = []
+        for name, word in TABLES.items():
+            form = form_for(year, name) if year else None
+            tables.append(
+                {
+                    "name": name,
+                    "word": word,
+                    "title": form.title if form else None,
+                    "region": form.region.key if form and form.region else None,
+                }
+            )
+        lines = [f"{one['name']:<10} {one['title'] or one['word']}" for one in tables]
+        self.answer({"tables": tables}, "\n".join(lines))

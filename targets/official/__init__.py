@@ -1,0 +1,9 @@
+"""正式表格: the official tables, in the form the county's pack gives them, as Excel on A4.
+
+``table`` says what stands where (for a page, a print or a file), ``workbook`` draws it.
+"""
+
+from targets.official.drawing import FONT, workbook, write
+from targets.official.tables import TABLES, Table, form_for, table
+
+__all__ = ["FONT", "TABLES", "Table", "form_for", "table", "workbook", "write"]
