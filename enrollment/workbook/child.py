@@ -158,16 +158,14 @@ def _grid_runs(
     grid: python_calamine.CalamineSheet, lost: dict[int, list[tuple[int, str]]], name: str
 ) -> Iterator[Run]:
     """The sheet's rows from column A on, with the cells the reader leaves out put back."""
-    first, start = (grid.start[0] + 1, grid.start[1]) if grid.start else (1, 0)
+    # calamine gives blank rows above the first filled one, but leaves out columns before it.
     rows: Iterable[Row] = iter(grid.iter_rows()) if grid.start else ()
-    if start:
-        pad: Row = [""] * start
+    if grid.start and grid.start[1]:
+        pad: Row = [""] * grid.start[1]
         rows = (pad + row for row in rows)
-    for number in sorted(number for number in lost if number < first):
-        yield number, [_restored([], lost[number])], []
     merged = _Merged(grid.merged_cell_ranges or [], name)
-    end = first
-    for at, batch in _runs(rows, first):
+    end = 1
+    for at, batch in _runs(rows, 1):
         end = at + len(batch)
         if lost:
             for number in range(at, end):

@@ -6,7 +6,6 @@ at once. So the container is checked here, every part is unpacked once in pieces
 checksum, and every sheet is scanned. Nothing is written anywhere and nothing held whole.
 """
 
-import mmap
 import os
 import queue
 import stat
@@ -17,47 +16,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from .formats import SAVE_AS, file_format
 from .limits import LIMITS, Limits, Refused, megabytes
 from .scan import EXACT, RESAVE, SheetScan, check_prolog, parse_xml, scan
 
 Progress = Callable[[int, int], None]
 
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CHUNK = 1 << 18
-_SAVE_AS = "请用 Excel 或 WPS 打开后另存为 .xlsx 再上传"
-
-# What people hand in instead, and what it is called.
-_OTHERS = {
-    ".xlsm": ("macros", "带宏的工作簿（.xlsm）"),
-    ".xltm": ("macros", "带宏的模板（.xltm）"),
-    ".xlam": ("macros", "加载宏（.xlam）"),
-    ".xlsb": ("not_spreadsheet", "二进制工作簿（.xlsb）"),
-    ".xltx": ("not_spreadsheet", "Excel 模板（.xltx）"),
-    ".ods": ("not_spreadsheet", "OpenDocument 表格（.ods）"),
-    ".et": ("not_spreadsheet", "WPS 旧格式表格（.et）"),
-    ".numbers": ("not_spreadsheet", "Numbers 表格"),
-    ".doc": ("not_spreadsheet", "Word 文档"),
-    ".docx": ("not_spreadsheet", "Word 文档"),
-    ".wps": ("not_spreadsheet", "WPS 文字文档"),
-    ".pdf": ("not_spreadsheet", "PDF 文件"),
-    ".zip": ("not_spreadsheet", "压缩包"),
-    ".rar": ("not_spreadsheet", "压缩包"),
-    ".7z": ("not_spreadsheet", "压缩包"),
-    ".txt": ("not_spreadsheet", "文本文件（.txt）"),
-    ".htm": ("not_spreadsheet", "网页"),
-    ".html": ("not_spreadsheet", "网页"),
-    ".jpg": ("not_spreadsheet", "图片"),
-    ".png": ("not_spreadsheet", "图片"),
-}
-_WAYS_OUT = {
-    "压缩包": "请解压后上传里面的表格",
-    "图片": "请上传原来的电子表格",
-    "PDF 文件": "请上传原来的电子表格",
-    "Word 文档": "请把表格复制到 Excel 或 WPS 里，另存为 .xlsx 再上传",
-    "WPS 文字文档": "请把表格复制到 Excel 或 WPS 里，另存为 .xlsx 再上传",
-}
 
 
 @dataclass(slots=True)
@@ -81,7 +48,7 @@ def preflight(path: str | os.PathLike[str], name: str, *, limits: Limits = LIMIT
 def glance(path: str | os.PathLike[str], name: str, *, limits: Limits = LIMITS) -> str:
     """Check size, extension and container only, in milliseconds: for the upload page."""
     path = Path(path)
-    kind = _kind(path, name, limits)
+    kind = file_format(path, name, limits)
     if kind == "xlsx":
         with _open_zip(path) as archive:
             _check_directory(archive, path, limits)
@@ -97,129 +64,12 @@ def inspect(
 ) -> tuple[str, list[SheetPart]]:
     """Check a file in full; its format and, for .xlsx, its worksheets in order."""
     path = Path(path)
-    kind = _kind(path, name, limits)
+    kind = file_format(path, name, limits)
     if kind != "xlsx":
         return kind, []
     with _open_zip(path) as archive:
         parts = _check_directory(archive, path, limits)
         return kind, _check_parts(_Parts(path, parts, limits, on_progress), limits)
-
-
-# ---------------------------------------------------------------- what kind of file
-
-
-def _kind(path: Path, name: str, limits: Limits) -> str:
-    size = path.stat().st_size
-    if size == 0:
-        raise Refused("empty", "文件是空的（0 字节），可能没有上传完整，请检查后重新上传。")
-    if size > limits.size:
-        raise Refused(
-            "too_large",
-            f"文件有 {megabytes(size)}，超过上限 {megabytes(limits.size)}，"
-            f"请按乡镇分成几个文件再上传。",
-        )
-    extension = PurePosixPath(name.replace("\\", "/")).suffix.lower()
-    if extension in _OTHERS:
-        code, what = _OTHERS[extension]
-        raise Refused(code, f"不能接收{what}，{_WAYS_OUT.get(what, _SAVE_AS)}。")
-    if extension not in (".xlsx", ".xls", ".csv"):
-        raise Refused(
-            "extension", "只接收 .xlsx、.xls 和 .csv 文件，请用 Excel 或 WPS 另存为 .xlsx 再上传。"
-        )
-    with path.open("rb") as file:
-        head = file.read(4096)
-    found = _content(path, head)
-    if found == extension[1:]:
-        return found
-    if found in ("xlsx", "xls"):
-        raise Refused(
-            "mismatch",
-            f"文件扩展名是 {extension}，内容却是 .{found}，请把扩展名改成 .{found} 再上传。",
-        )
-    if found == "csv":
-        raise Refused(
-            "mismatch", f"文件扩展名是 {extension}，内容却是纯文本，{_SAVE_AS}；也可改名为 .csv。"
-        )
-    raise Refused("mismatch", f"文件扩展名是 {extension}，内容却是{found}，{_SAVE_AS}。")
-
-
-def _content(path: Path, head: bytes) -> str:
-    """xlsx, xls, csv, or the Chinese name of something else."""
-    if head.startswith(b"PK"):
-        return "xlsx"
-    if head.startswith(_OLE):
-        return _ole_content(path)
-    if head.startswith(b"%PDF"):
-        return " PDF"
-    if head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8")):
-        return "图片"
-    if head.startswith((b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")):
-        return "压缩包"
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith((b"<html", b"<!doctype html", b"<table", b"<head", b"<meta", b"<body")):
-        return "网页（HTML）表格"
-    if text.startswith(b"<?xml"):
-        return " XML 表格"
-    if text.startswith(b"{\\rtf"):
-        return " RTF 文档"
-    if head.startswith((b"\x09\x08", b"\x09\x04", b"\x09\x02", b"\x09\x00")):
-        return "很旧的 Excel 格式"
-    if head[:2] not in (b"\xff\xfe", b"\xfe\xff") and b"\0" in head:
-        return "无法识别的二进制数据"
-    return "csv"
-
-
-def _ole_content(path: Path) -> str:
-    names = _ole_names(path)
-    if "EncryptedPackage" in names:
-        raise Refused("encrypted", "文件设有打开密码，请在 Excel 或 WPS 里取消密码后重新上传。")
-    if "_VBA_PROJECT_CUR" in names or "_VBA_PROJECT" in names:
-        raise Refused("macros", f"文件里有宏，不能接收，{_SAVE_AS}。")
-    if "Workbook" in names or "Book" in names:
-        return "xls"
-    if "WordDocument" in names:
-        return " Word 文档"
-    return "其他 Office 文档"
-
-
-def _ole_names(path: Path) -> set[str]:
-    """The names in an OLE container's directory, which tell what it is."""
-    broken = Refused("damaged", f"文件不完整或已损坏，{RESAVE}。")
-    with path.open("rb") as file:
-        try:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:
-            raise broken from None
-        with data:
-            if len(data) < 1536:
-                raise broken
-            shift = struct.unpack_from("<H", data, 30)[0]
-            if shift not in (9, 12):
-                raise broken
-            size = 1 << shift
-            first = struct.unpack_from("<I", data, 48)[0]
-            tables = struct.unpack_from("<109I", data, 76)
-            names: set[str] = set()
-            sector, seen = first, 0
-            # The chain of directory sectors, bounded: a loop in it must not hold us.
-            while sector < 0xFFFFFFFA and seen < 4096:
-                start = (sector + 1) << shift
-                for entry in range(start, start + size, 128):
-                    if entry + 128 > len(data):
-                        raise broken
-                    length = struct.unpack_from("<H", data, entry + 64)[0]
-                    if 2 <= length <= 64:
-                        raw = data[entry : entry + length - 2]
-                        names.add(raw.decode("utf-16-le", "replace"))
-                table, slot = divmod(sector, size // 4)
-                if table >= 109 or tables[table] >= 0xFFFFFFFA:
-                    break
-                at = ((tables[table] + 1) << shift) + slot * 4
-                if at + 4 > len(data):
-                    raise broken
-                sector = struct.unpack_from("<I", data, at)[0]
-                seen += 1
-            return names
 
 
 # ---------------------------------------------------------------- the container
@@ -316,9 +166,9 @@ def _check_names(names: set[str]) -> None:
             "not_spreadsheet", "这是 Word 或 PowerPoint 文件，不是电子表格，请上传 .xlsx 文件。"
         )
     if "content.xml" in names and "mimetype" in names:
-        raise Refused("not_spreadsheet", f"不能接收 OpenDocument 表格（.ods），{_SAVE_AS}。")
+        raise Refused("not_spreadsheet", f"不能接收 OpenDocument 表格（.ods），{SAVE_AS}。")
     if "xl/workbook.bin" in names:
-        raise Refused("not_spreadsheet", f"不能接收二进制工作簿（.xlsb），{_SAVE_AS}。")
+        raise Refused("not_spreadsheet", f"不能接收二进制工作簿（.xlsb），{SAVE_AS}。")
     if any(n.endswith("vbaproject.bin") or n.startswith("xl/macrosheets/") for n in names):
         raise Refused("macros", "文件里有宏，不能接收，请另存为不含宏的 .xlsx 再上传。")
     if any("/embeddings/" in n or "/activex/" in n for n in names):

@@ -274,7 +274,13 @@ class _Patterns:
         self.formula = b"</" + prefix + b"f>"
         self.numbers = re.compile(b"<" + p + rb'row r="(\d{1,9})"')
         # IW and beyond: outside the first 256 columns.
-        self.far = re.compile(b"<" + p + rb'c r="((?:[A-Z]{3}|I[W-Z]|[J-Z][A-Z])\d+)"[^>]*[^/>]>')
+        self.far = re.compile(
+            b"<"
+            + p
+            + rb'c r="((?:[A-Z]{3}|I[W-Z]|[J-Z][A-Z])\d+)"(?:>|[^>]*[^/>]>)(?!</'
+            + p
+            + b"c>)"
+        )
         cell = b"<" + p + rb'c r="([A-Z]{1,3})(\d{1,7})"'
         computed = b"<" + p + rb"f\b[^>]*?(?:/>|>[^<]*</" + p + b"f>)"
         self.error = re.compile(
