@@ -5,6 +5,7 @@ None) and returns the value meant, or None where nothing was filled in, or raise
 the reason in Chinese. Nothing is guessed: a day that could be read two ways is refused.
 """
 
+import math
 import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -75,7 +76,7 @@ def name(value: object) -> str:
     if isinstance(value, int | float | date):
         raise CellError("姓名是数字或日期，不是文字")
     found = text(value)
-    return _CJK_GAP.sub("", found) if " " in found else found
+    return _CJK_GAP.sub("", _SPACES.sub(" ", found)) if " " in found else found
 
 
 _DOTS = re.compile("[·•・‧．.∙⋅●]+")
@@ -90,7 +91,7 @@ def name_key(value: str) -> str:
 
 # ---------------------------------------------------------------- days and moments
 
-_EPOCH = datetime(1899, 12, 30)
+_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 (Excel's days have no zone)
 # Excel serials of 1910 and 2100. What lies below is a year or a count, not a day.
 _SERIAL = (3654, 73_415)
 _YEARS = (1850, 2100)
@@ -203,7 +204,7 @@ def _day_from_text(value: str, month: str) -> date | None:
 def _day_from_number(value: float, month: str) -> date:
     if _SERIAL[0] <= value < _SERIAL[1] + 1:
         return (_EPOCH + timedelta(days=int(value))).date()
-    if value == int(value):
+    if math.isfinite(value) and value == int(value):
         digits = str(int(value))
         if match := _DAY8.fullmatch(digits):
             return _make(*(int(p) for p in match.groups()))
@@ -300,7 +301,7 @@ def whole(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, int | float):
-        if value != int(value):
+        if not math.isfinite(value) or value != int(value):
             raise CellError("应为整数")
         number = int(value)
     elif isinstance(value, str):

@@ -63,9 +63,19 @@ class Document(NamedTuple):
     impairment: str = ""
 
 
+# GB/T 2260: by region of the country, then Taiwan and the two special administrative regions.
 _PROVINCES = frozenset(
-    "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 "
-    "71 81 82 83".split()
+    str(number)
+    for block in (
+        range(11, 16),
+        range(21, 24),
+        range(31, 38),
+        range(41, 47),
+        range(50, 55),
+        range(61, 66),
+        (71, 81, 82, 83),
+    )
+    for number in block
 )
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
@@ -100,9 +110,12 @@ def check(value: object, *, today: date) -> Document:
             a = _addresses[value[:6]]
             b, birth = _births[value[6:14]]
             c, sex = _SEQUENCES[value[14:17]]
-            if _CHECK_OF[a + b + c] == value[17:] and birth <= today:
-                if today.year - birth.year <= _OLDEST:
-                    return Document("resident-id", value, birth, sex)
+            if (
+                _CHECK_OF[a + b + c] == value[17:]
+                and birth <= today
+                and today.year - birth.year <= _OLDEST
+            ):
+                return Document("resident-id", value, birth, sex)
         except KeyError:
             pass
         return _check_text(value, today)
@@ -145,14 +158,14 @@ def _check_text(text: str, today: date) -> Document:
         raise DocumentError("证件号码为空")
     if not number.isascii() or not number.replace(".", "").replace("+", "").isalnum():
         raise DocumentError("证件号码含有数字和字母以外的字符")
+    if _SCIENTIFIC.fullmatch(number) or _QUANTITY.fullmatch(number):
+        raise DocumentError(PRECISION_LOST)
     if size in (18, 20, 22) and _NUMBER18.fullmatch(number[:18]):
         if size == 18:
             return _check18(number, today)
         return _check_disability(number, today)
     if size == 15 and number.isdecimal():
         return _check15(number, today)
-    if _SCIENTIFIC.fullmatch(number) or _QUANTITY.fullmatch(number):
-        raise DocumentError(PRECISION_LOST)
     if _FOREIGN_OLD.fullmatch(number):
         return Document("foreign-permanent-old", number)
     if _HOME_RETURN.fullmatch(number):
