@@ -7,6 +7,7 @@ the tests and the settings agree on one set of paths.
 import base64
 import hashlib
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 KEY_NAMES = ("CANBAO_SECRET_KEY", "CANBAO_ID_KEYS", "CANBAO_INDEX_KEY")
 # A Unix socket's path may have 107 bytes; PostgreSQL adds "/.s.PGSQL.5432" to the folder.
 SOCKET_FOLDER_LIMIT = 90
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
 
 
 class EnvironmentProblem(Exception):
@@ -135,9 +137,12 @@ def cluster() -> Path:
 
 
 def socket_folder() -> Path:
-    """Where the embedded servers' sockets lie; a short folder where CANBAO_HOME is a long path."""
+    """Where the embedded servers' sockets lie: CANBAO_HOME/run, or a short plain folder.
+
+    The latter where CANBAO_HOME is long, or has characters that an address would have to escape.
+    """
     folder = home() / "run"
-    if len(os.fsencode(folder)) <= SOCKET_FOLDER_LIMIT:
+    if len(os.fsencode(folder)) <= SOCKET_FOLDER_LIMIT and PLAIN_PATH.fullmatch(str(folder)):
         return folder
     mark = hashlib.sha256(os.fsencode(home())).hexdigest()[:12]
     return Path(f"/tmp/canbao-{os.geteuid()}-{mark}")
