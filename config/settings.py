@@ -20,9 +20,6 @@ BEHIND_PROXY = flag("CANBAO_BEHIND_PROXY", False)
 
 SECRET_KEY = environment.key("CANBAO_SECRET_KEY")
 ALLOWED_HOSTS = env("CANBAO_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
-CSRF_TRUSTED_ORIGINS = [
-    f"{'https' if TLS else 'http'}://{host}" for host in ALLOWED_HOSTS if host != "*"
-]
 
 # The portal's own
 
@@ -65,6 +62,9 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # Closed by default: a page open to anybody says so (login_not_required).
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "enrollment.middleware.OwnPasswordFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -86,6 +86,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "targets.navigation.frame",
             ],
         },
     },

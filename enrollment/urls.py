@@ -1,6 +1,23 @@
 """The addresses of this app."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from enrollment.views import accounts, audit, questions, regions, residents, sign_in
 
 app_name = "enrollment"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
+    path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
+    path("password/", sign_in.Password.as_view(), name="password"),
+    path("keep-alive/", sign_in.keep_alive, name="keep-alive"),
+    path("<str:county>/<int:year>/residents/", residents.residents, name="residents"),
+    path("<str:county>/<int:year>/audit/", audit.audit, name="audit"),
+    path("<str:county>/<int:year>/regions/", regions.regions, name="regions"),
+    path("<str:county>/<int:year>/regions/<str:key>/", regions.one, name="regions-one"),
+    path("<str:county>/<int:year>/regions/<str:key>/new/", regions.new, name="regions-new"),
+    path("<str:county>/<int:year>/questions/", questions.questions, name="questions"),
+    path("<str:county>/<int:year>/questions/<int:pk>/", questions.one, name="questions-one"),
+    path("<str:county>/<int:year>/accounts/", accounts.accounts, name="accounts"),
+    path("<str:county>/<int:year>/accounts/new/", accounts.new, name="accounts-new"),
+    path("<str:county>/<int:year>/accounts/<int:pk>/", accounts.one, name="accounts-one"),
+]

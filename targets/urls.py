@@ -1,6 +1,28 @@
 """The addresses of this app."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from targets.views import home, person, policy, progress, targets
 
 app_name = "targets"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
+    path("<str:county>/<int:year>/progress/", progress.progress, name="progress"),
+    path("<str:county>/<int:year>/names/<str:figure>/", progress.names, name="progress-names"),
+    path("<str:county>/<int:year>/residents/<int:pk>/", person.person, name="person"),
+    path("<str:county>/<int:year>/residents/<int:pk>/reveal/", person.reveal, name="reveal"),
+    path("<str:county>/<int:year>/targets/", targets.targets, name="targets"),
+    path("<str:county>/<int:year>/targets/draft/", targets.targets_draft, name="targets-draft"),
+    path(
+        "<str:county>/<int:year>/targets/<int:pk>/issue/",
+        targets.targets_issue,
+        name="targets-issue",
+    ),
+    path(
+        "<str:county>/<int:year>/targets/<int:pk>/discard/",
+        targets.targets_discard,
+        name="targets-discard",
+    ),
+    path("<str:county>/<int:year>/policy/", policy.policy, name="policy"),
+    path("<str:county>/<int:year>/policy/pack/", policy.policy_pack, name="policy-pack"),
+]

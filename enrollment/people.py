@@ -1,0 +1,217 @@
+"""Finding people by what a clerk has at hand, and showing a full number on record.
+
+What was typed is read into a ``Search`` that holds no document number, only its keyed index, so
+that it can be kept for paging without a number standing in any address, log or session.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Self
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from enrollment import audit, insured
+from enrollment.documents import DocumentError, check, mask, normalise
+from enrollment.failure import Failure
+from enrollment.models import Enrollment, Person, PolicyYear, Status, StatusKind, User
+from enrollment.models.people import PersonQuerySet
+from enrollment.vault import vault
+
+REASON_LIMIT = 100
+REVEALED = {"number": "证件号码", "phone": "联系电话"}
+
+_PHONE = re.compile(r"1\d{10}|0\d{2,3}-?\d{7,8}")
+_TAIL = re.compile(r"[0-9]{3}[0-9X]")
+_DAY = re.compile(r"(\d{4})[-./年]?(\d{1,2})[-./月]?(\d{1,2})日?")
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for: ``kind`` is id, tail, phone or name; ``shown`` is fit for the page."""
+
+    kind: str
+    value: str
+    shown: str
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, str]) -> Self:
+        return cls(**stored)
+
+
+def read(text: str, *, today: date) -> Search:
+    """Understand what was typed: a name, a number, a phone, or last four and birth date.
+
+    Raises Failure where it can be none of these.
+    """
+    text = " ".join(text.split())
+    if not text:
+        raise Failure("empty", "请输入姓名、证件号码、手机号，或后四位加出生日期")
+    if tail := _tail(text):
+        birth, last_four = tail
+        shown = f"后四位 **** 出生 {birth:%Y-%m-%d}"
+        return Search("tail", vault().tail(f"{birth:%Y%m%d}", last_four).hex, shown)
+    number = normalise(text)
+    if _PHONE.fullmatch(number):
+        return Search("phone", number, f"电话 {masked_phone(number)}")
+    if number.isascii() and any(character.isdigit() for character in number):
+        try:
+            document = check(number, today=today)
+        except DocumentError as error:
+            raise Failure("number", f"{error}。也可以按姓名，或按后四位加出生日期查找") from error
+        return Search("id", vault().index(document.number).hex, f"证件号码 {mask(document.number)}")
+    if len(text) > 60:
+        raise Failure("name", "姓名不会超过 60 个字，请检查输入")
+    return Search("name", text, f"姓名含“{text}”")
+
+
+def visible(user: User, policy_year: PolicyYear) -> PersonQuerySet:
+    """Whom somebody may open: people registered in their area, and those enrolled there this year.
+
+    A village answers for whoever is enrolled with it, wherever the household register has them.
+    """
+    here = Person.objects.visible_to(user).filter(county=policy_year.county)
+    if user.region is None or user.region.level not in ("town", "village"):
+        return here
+    enrolled = Enrollment.objects.filter(policy_year=policy_year).visible_to(user)
+    return here | Person.objects.filter(county=policy_year.county, pk__in=enrolled.values("person"))
+
+
+def insured_among(policy_year: PolicyYear, people: Collection[int]) -> set[int]:
+    """Which of a few people (a page of a list) are insured now, by the one definition."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT payment.person_id FROM enrollment_payment payment
+            WHERE payment.policy_year_id = %s AND payment.withdrawn_at IS NULL
+              AND payment.person_id = ANY(%s)
+            GROUP BY payment.person_id HAVING {insured.RULE.format(cut="now()")}
+            """,  # noqa: S608  (a constant)
+            [policy_year.pk, list(people)],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def status_word(kind: StatusKind, viewer: User) -> str:
+    """What a page calls a status: below the county a sensitive one is only 特殊情形."""
+    if kind.sensitive and not sees_sensitive(viewer):
+        return kind.public_word or "特殊情形"
+    return kind.name
+
+
+def sees_sensitive(viewer: User) -> bool:
+    """Whether somebody works at the county or above, where sensitive statuses have their name."""
+    return viewer.region is not None and viewer.region.level not in ("town", "village")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One person of a list: what tells people apart, and how they stand this year."""
+
+    person: Person
+    age: int | None
+    phone: str
+    insured: bool
+    words: list[str]
+    left: bool
+    """No longer on the police register."""
+
+
+def lines(persons: Iterable[Person], policy_year: PolicyYear, viewer: User) -> list[Line]:
+    """The people of one page of a list, masked, in two queries whatever their number."""
+    shown = list(persons)
+    ids = [person.pk for person in shown]
+    paid = insured_among(policy_year, ids)
+    words: dict[int, list[str]] = {}
+    statuses = Status.objects.filter(policy_year=policy_year, person__in=ids)
+    for one in statuses.select_related("kind").order_by("kind__order"):
+        words.setdefault(one.person_id, []).append(status_word(one.kind, viewer))
+    today = timezone.localdate()
+    return [
+        Line(
+            person,
+            age(person, today),
+            masked_phone(person.phone),
+            person.pk in paid,
+            list(dict.fromkeys(words.get(person.pk, []))),
+            person.on_roll_to is not None and person.on_roll_to <= today,
+        )
+        for person in shown
+    ]
+
+
+def age(person: Person, on: date) -> int | None:
+    """Whole years on a day; None where the birth date is not known."""
+    if person.birth is None:
+        return None
+    had_birthday = (on.month, on.day) >= (person.birth.month, person.birth.day)
+    return on.year - person.birth.year - (not had_birthday)
+
+
+def find(search: Search, *, among: PersonQuerySet) -> PersonQuerySet:
+    """The people a search names within ``among`` (scope it first), those on the roll first."""
+    condition = {
+        "id": Q(id_index=search.value),
+        "tail": Q(tail_index=search.value),
+        "phone": Q(phone=search.value),
+        "name": Q(name__contains=search.value),
+    }[search.kind]
+    return among.filter(condition).order_by(F("on_roll_to").desc(nulls_first=True), "name", "pk")
+
+
+def reveal(person: Person, *, field: str, by: User, reason: str, address: str = "") -> str:
+    """The full number or phone, with who asked and why on record.
+
+    Raises Failure where the role may not or no reason is given.
+    """
+    if not by.job.may_reveal:
+        raise Failure("role", "您的岗位不能查看完整号码；如工作需要，请联系县级经办人员")
+    reason = " ".join(reason.split())[:REASON_LIMIT]
+    if not reason:
+        raise Failure("reason", "请先选择或写明查看原因")
+    if field not in REVEALED:
+        raise Failure("field", "没有这一项")
+    with transaction.atomic():
+        audit.record(
+            "reveal",
+            by=by,
+            county=person.county,
+            person_id=person.pk,
+            subject=REVEALED[field],
+            address=address,
+            reason=reason,
+        )
+        return person.number() if field == "number" else person.phone
+
+
+def masked_phone(phone: str) -> str:
+    """138****5678; shorter numbers keep their last two digits."""
+    if len(phone) >= 11:
+        return f"{phone[:3]}****{phone[-4:]}"
+    return f"****{phone[-2:]}" if phone else ""
+
+
+def _tail(text: str) -> tuple[date, str] | None:
+    """Birth date and last four digits, typed in either order with a space between."""
+    parts = normalise_parts(text)
+    if len(parts) != 2:
+        return None
+    for last_four, day in (parts, parts[::-1]):
+        match = _DAY.fullmatch(day)
+        if _TAIL.fullmatch(last_four) and match and len(day) >= 8:
+            try:
+                return date(*map(int, match.groups())), last_four
+            except ValueError:
+                raise Failure("birth", f"没有 {day} 这一天，出生日期请写作 1980-01-02") from None
+    return None
+
+
+def normalise_parts(text: str) -> list[str]:
+    """The words of a line, half-width and upper case, each without what Excel leaves in cells."""
+    return [normalise(part) for part in text.split(" ")]

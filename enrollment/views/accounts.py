@@ -1,0 +1,210 @@
+"""账号: who may sign in, as what and where; for the county's administrators."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_safe
+
+from enrollment import accounts as verbs
+from enrollment.access import Place, enter
+from enrollment.failure import Failure
+from enrollment.models import Region, User
+from enrollment.models.rules import Department
+from enrollment.roles import ROLES
+
+LEVELS = {"county": "县", "town": "乡镇", "village": "村（社区）"}
+
+
+class Grant(forms.Form):
+    """A role in a region; a department's uploader also names the department."""
+
+    role = forms.ChoiceField(label="岗位", error_messages={"required": "请选择岗位"})
+    region = forms.ModelChoiceField(
+        Region.objects.none(),
+        label="区域",
+        empty_label="请选择",
+        help_text="县级岗位选县，乡镇岗位选乡镇，村级岗位选村",
+        error_messages={"required": "请选择区域"},
+    )
+    department = forms.ModelChoiceField(
+        Department.objects.none(),
+        label="部门",
+        empty_label="不属于部门",
+        required=False,
+        help_text="只有“部门报送”要选",
+    )
+
+    def __init__(self, *args: Any, county: Region, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].choices = [
+            ("", "请选择"),
+            *[(role.key, f"{role.title}（{LEVELS[role.level]}）") for role in ROLES.values()],
+        ]
+        living = Region.objects.filter(county=county, valid_to=None, placeholder=False)
+        region = self.fields["region"]
+        region.queryset = living.select_related("parent").order_by(
+            "town__order", "town__key", "level", "order", "key"
+        )
+        region.label_from_instance = _full_name
+        self.fields["department"].queryset = Department.objects.filter(county=county)
+
+
+class NewAccount(Grant):
+    username = forms.CharField(
+        label="用户名", max_length=150, help_text="字母、数字或汉字，如 dongfeng-wang"
+    )
+    full_name = forms.CharField(label="姓名", max_length=60)
+    phone = forms.CharField(label="联系电话", max_length=30, required=False)
+
+    field_order = ["username", "full_name", "phone", "role", "region", "department"]
+
+
+@require_safe
+def accounts(request: HttpRequest, county: str, year: int) -> HttpResponse:
+    """The accounts of the county, those that can sign in first."""
+    place = enter(request, county, year, may="may_grant")
+    known = User.objects.visible_to(request.user).filter(region__county=place.county)
+    listed = known.select_related("region__parent", "department")
+    typed = request.GET.get("q", "").strip()
+    if typed:
+        listed = listed.filter(
+            Q(username__icontains=typed)
+            | Q(full_name__contains=typed)
+            | Q(region__name__contains=typed)
+        )
+    rows = listed.order_by("-is_active", "region__town__order", "region__level", "username")
+    active = known.filter(is_active=True).count()
+    stopped = known.filter(is_active=False).count()
+    context = {
+        "page_title": "账号",
+        "answer": f"{place.county.name}有 {active} 个账号在用，{stopped} 个已停用。",
+        "rows": rows,
+        "typed": typed,
+        "policy_year": place.policy_year,
+    }
+    return render(request, "enrollment/accounts.html", context)
+
+
+@sensitive_variables("password")
+@never_cache
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest, county: str, year: int) -> HttpResponse:
+    """A new account; its password is shown in the answer to this request and nowhere else."""
+    place = enter(request, county, year, may="may_grant")
+    form = NewAccount(request.POST or None, county=place.county)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user, password = verbs.create(
+                by=request.user, address=_address(request), **form.cleaned_data
+            )
+        except Failure as failure:
+            form.add_error(None, failure.message)
+        else:
+            return _password_page(request, place, user, password, "账号已建立")
+    context = {
+        "page_title": "新建账号",
+        "answer": "建立后会显示一次性密码，请转告本人；本人首次登录时必须改密码。",
+        "form": form,
+        "policy_year": place.policy_year,
+    }
+    return render(
+        request, "enrollment/account_new.html", context, status=400 if form.errors else 200
+    )
+
+
+@sensitive_variables("password")
+@never_cache
+@require_http_methods(["GET", "POST"])
+def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
+    """One account: its role and region, its password, its end."""
+    place = enter(request, county, year, may="may_grant")
+    visible = User.objects.visible_to(request.user).filter(region__county=place.county)
+    user = get_object_or_404(visible.select_related("region__parent", "department"), pk=pk)
+    verb = request.POST.get("verb", "") if request.method == "POST" else ""
+    initial = {"role": user.role, "region": user.region_id, "department": user.department_id}
+    form = Grant(request.POST if verb == "assign" else None, county=place.county, initial=initial)
+    if verb == "assign" and form.is_valid():
+        try:
+            verbs.assign(user, by=request.user, address=_address(request), **form.cleaned_data)
+        except Failure as failure:
+            form.add_error(None, failure.message)
+        else:
+            messages.success(request, f"{user.display_name}的岗位和区域已修改，立即生效。")
+            return redirect("enrollment:accounts-one", county, year, pk)
+    elif verb in VERBS:
+        try:
+            title, password = VERBS[verb](user, request)
+        except Failure as failure:
+            messages.error(request, failure.message)
+        else:
+            if password:
+                return _password_page(request, place, user, password, title)
+            messages.success(request, title)
+        return redirect("enrollment:accounts-one", county, year, pk)
+    context = {
+        "page_title": user.display_name,
+        "answer": _answer(user),
+        "account": user,
+        "form": form,
+        "oneself": user.pk == request.user.pk,
+        "policy_year": place.policy_year,
+    }
+    return render(request, "enrollment/account.html", context, status=400 if form.errors else 200)
+
+
+def _reset(user: User, request: HttpRequest) -> tuple[str, str]:
+    password = verbs.reset_password(user, by=request.user, address=_address(request))
+    return "密码已重置", password
+
+
+def _stop(user: User, request: HttpRequest) -> tuple[str, str]:
+    verbs.deactivate(user, by=request.user, address=_address(request))
+    return f"{user.display_name}的账号已停用，已登录的也立即退出。", ""
+
+
+def _start(user: User, request: HttpRequest) -> tuple[str, str]:
+    _, password = verbs.activate(user, by=request.user, address=_address(request))
+    return "账号已重新启用", password
+
+
+VERBS: dict[str, Callable[[User, HttpRequest], tuple[str, str]]] = {
+    "reset": _reset,
+    "stop": _stop,
+    "start": _start,
+}
+
+
+def _password_page(
+    request: HttpRequest, place: Place, user: User, password: str, title: str
+) -> HttpResponse:
+    """Shown once: the password is in this answer and nowhere else."""
+    context = {
+        "page_title": title,
+        "answer": "下面的密码只显示这一次，请现在抄下或当面告诉本人。",
+        "account": user,
+        "password": password,
+        "policy_year": place.policy_year,
+    }
+    return render(request, "enrollment/account_password.html", context)
+
+
+def _answer(user: User) -> str:
+    if not user.is_active:
+        return f"{user.username} 已停用，不能登录。"
+    region = _full_name(user.region) if user.region else "没有区域"
+    return f"{user.username}：{user.job.title}，{region}。"
+
+
+def _full_name(region: Region) -> str:
+    return region.path
+
+
+def _address(request: HttpRequest) -> str:
+    return request.META.get("REMOTE_ADDR", "")

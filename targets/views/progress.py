@@ -1,0 +1,302 @@
+"""参保进度: the landing page, and the names behind its figures."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_safe
+
+from enrollment import audit, people
+from enrollment.access import Place, enter
+from enrollment.models import PolicyYear
+from enrollment.models.rules import Window
+from targets import progress as figures
+from targets.models import Goal
+from targets.progress import Figure, Freshness, Progress, Row
+
+PER_PAGE = 50
+PRINTED, BEHIND_FIRST = "printed", "behind"
+
+
+@require_safe
+def progress(request: HttpRequest, county: str, year: int) -> HttpResponse:
+    """Insured against target, unit by unit; a village shows who is still missing."""
+    place = enter(request, county, year, may="sees_people")
+    until, problem = _cut_off(request)
+    found = figures.of(place.policy_year, place.region, until=until, changes=True, drafts=True)
+    plan = Plan.of(place.policy_year, timezone.localdate(found.as_of))
+    sort = PRINTED if request.GET.get("sort") == PRINTED else BEHIND_FIRST
+    rows = found.rows if sort == PRINTED else found.behind_first()
+    fresh = figures.freshness(place.policy_year)
+    context = {
+        "page_title": "参保进度",
+        "as_of": _as_of(found, fresh, asked=until is not None),
+        "answer": _answer(place, found, plan),
+        "place": place,
+        "policy_year": place.policy_year,
+        "region": place.region,
+        "rows": [_shown(request, place, row, plan) for row in rows],
+        "total": _shown(request, place, found.total, plan),
+        "remark": found.remark,
+        "unplaced": next((row for row in found.rows if row.region.placeholder), None),
+        "legend": plan.words,
+        "sort": sort,
+        "sort_tabs": _sort_tabs(request, place, sort),
+        "until": timezone.localtime(until) if until else None,
+        "moments": _moments(request, place, plan),
+        "problem": problem,
+        "participation": figures.participation(place.policy_year, place.region, until=until)
+        if request.GET.get("participation")
+        else None,
+    }
+    if place.region.level == "village":
+        missing = figures.names(
+            place.policy_year, place.region, Figure.MISSING, until=until, viewer=request.user
+        )
+        context |= _names_page(request, place, missing) | {"tabs": _tabs(request, place, "")}
+    return render(request, "targets/progress.html", context)
+
+
+@require_safe
+def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResponse:
+    """The people behind a figure; the length of the list is the figure."""
+    place = enter(request, county, year, may="sees_people")
+    if figure not in Figure.values:
+        raise Http404
+    until, problem = _cut_off(request)
+    found = figures.names(place.policy_year, place.region, figure, until=until, viewer=request.user)
+    listed = _names_page(request, place, found)
+    count = listed["page"].paginator.count
+    label = Figure(figure).label
+    audit.record(
+        "open_names",
+        by=request.user,
+        county=place.county,
+        subject=f"{place.region.path} {label}",
+        address=request.META.get("REMOTE_ADDR", ""),
+        people=count,
+    )
+    at = timezone.localtime(until) if until else None
+    context = listed | {
+        "page_title": f"{label}名单",
+        "as_of": f"截至 {at:%Y-%m-%d %H:%M}" if at else "",
+        "answer": f"{place.region.path} {label} {count:,} 人。",
+        "policy_year": place.policy_year,
+        "region": place.region,
+        "tabs": _tabs(request, place, figure),
+        "problem": problem,
+        "until": at,
+    }
+    return render(request, "targets/names.html", context)
+
+
+def _cut_off(request: HttpRequest) -> tuple[datetime | None, str]:
+    """The moment asked for, and why it could not be read where it could not."""
+    text = request.GET.get("as_of", "").strip()
+    if not text:
+        return None, ""
+    try:
+        moment = parse_datetime(text.replace(" ", "T") if "T" in text or ":" in text else "")
+        if moment is None:
+            moment = datetime.combine(date.fromisoformat(text), datetime.max.time())
+    except ValueError:
+        return None, f"时点“{text[:30]}”读不懂，请写作 2023-12-31 23:59；现在显示的是最新进度。"
+    if timezone.is_naive(moment):
+        moment = timezone.make_aware(moment)
+    if moment > timezone.now():
+        return None, "时点晚于现在，显示的是最新进度。"
+    return moment, ""
+
+
+# What the rules expect by a day
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The main payment window on a day: how much of the target should be reached by then."""
+
+    window: Window | None
+    day: date
+    required: Decimal | None
+    """完成率 the policy demands in the end, as a fraction."""
+
+    @classmethod
+    def of(cls, policy_year: PolicyYear, day: date) -> "Plan":
+        window = Window.objects.filter(policy_year=policy_year, main=True).first()
+        goal = Goal.objects.filter(policy_year=policy_year, kind=Goal.Kind.COMPLETION).first()
+        return cls(window, day, goal.rate if goal else None)
+
+    @property
+    def elapsed(self) -> Decimal | None:
+        """The share of the window that has passed, this day included; None without a window."""
+        if self.window is None:
+            return None
+        whole = (self.window.pays_to - self.window.pays_from).days + 1
+        passed = (self.day - self.window.pays_from).days + 1
+        return Decimal(min(max(passed, 0), whole)) / whole
+
+    @property
+    def words(self) -> str:
+        if self.window is None or not self.elapsed:
+            return ""
+        return f"按缴费期已过天数，到 {self.day:%Y-%m-%d} 应到的位置"
+
+    def expected(self, target: int | None) -> int | None:
+        """How many should be insured by now."""
+        if target is None or self.elapsed is None:
+            return None
+        return int(target * self.elapsed)
+
+    def state(self, row: Row) -> str:
+        """done, on, behind or below, as `_bar.html` draws it; "" where there is no judgement."""
+        if not row.target:
+            return ""
+        if row.insured >= row.target:
+            return "done"
+        expected = self.expected(row.target)
+        if expected is None:
+            return ""
+        if row.insured >= expected:
+            return "on"
+        over = self.window is not None and self.day > self.window.pays_to
+        if over and self.required is not None and (row.rate or 0) < self.required:
+            return "below"
+        return "behind"
+
+    def projection(self, total: Row) -> str:
+        """Where the last seven days' pace leads by the end of the window, in words."""
+        if self.window is None or not total.target or total.insured >= total.target:
+            return ""
+        if self.day > self.window.pays_to:
+            return f"{self.window.name}已于 {_month_day(self.window.pays_to)}结束"
+        if self.day < self.window.pays_from:
+            return f"{self.window.name}自 {_month_day(self.window.pays_from)}开始"
+        if not total.since_last_week:
+            return "近七日没有新增，暂不预计"
+        left = (self.window.pays_to - self.day).days
+        reached = total.insured + Decimal(total.since_last_week) / 7 * left
+        rate = min(reached / total.target, Decimal(10)) * 100
+        verdict = "集中期内可以完成" if reached >= total.target else "集中期内完不成"
+        end = _month_day(self.window.pays_to)
+        return f"按近七日进度，到 {end} 预计 {rate:.1f}%，{verdict}"
+
+
+def _month_day(day: date) -> str:
+    return f"{day.month}月{day.day}日"
+
+
+# Words and rows
+
+
+def _answer(place: Place, found: Progress, plan: Plan) -> str:
+    """梅山镇 已参保 52,310 / 90,440（57.8%），还差 38,130；按近七日进度，…"""
+    total = found.total
+    target = total.target if total.target is not None else total.draft
+    if target is None:
+        return f"{place.region.path} 已参保 {total.insured:,} 人；任务还没有下达，无法计算完成率。"
+    rate = figures.share(total.insured, target)
+    reached = f"（{rate * 100:.1f}%）" if rate is not None else ""
+    drafted = "（按户籍册测算，尚未下达）" if total.target is None else ""
+    gap = max(target - total.insured, 0)
+    missing = f"还差 {gap:,}" if gap else "任务已完成"
+    words = (
+        f"{place.region.path} 已参保 {total.insured:,} / {target:,}{drafted}{reached}，{missing}"
+    )
+    later = plan.projection(total)
+    return f"{words}；{later}。" if later else f"{words}。"
+
+
+def _as_of(found: Progress, fresh: Freshness, *, asked: bool) -> str:
+    """How new each source is, and the cut-off where one was asked for."""
+    payments = (
+        f"税务数据截至 {timezone.localtime(fresh.payments):%m-%d %H:%M}"
+        if fresh.payments
+        else "税务明细还没有入库"
+    )
+    register = f"户籍 {fresh.register:%Y-%m-%d}" if fresh.register else "户籍名册还没有入库"
+    at = timezone.localtime(found.as_of)
+    when = f"按 {at:%Y-%m-%d %H:%M} 时点统计" if asked else f"统计 {at:%m-%d %H:%M}"
+    return f"{payments} · {register} · {when}"
+
+
+def _shown(request: HttpRequest, place: Place, row: Row, plan: Plan) -> dict[str, Any]:
+    """One line of the table: the row, its bar, and where its figures open."""
+    target = row.target if row.target is not None else row.draft
+    return {
+        "row": row,
+        "target": target,
+        "drafted": row.target is None and row.draft is not None,
+        "gap": None if target is None else max(target - row.insured, 0),
+        "rate": figures.share(row.insured, target),
+        "mark": plan.expected(target),
+        "state": plan.state(row),
+        "url": _url(request, place, "targets:progress", region=row.region.key),
+        "insured_url": _url(
+            request, place, "targets:progress-names", Figure.INSURED, region=row.region.key
+        ),
+        "missing_url": _url(
+            request, place, "targets:progress-names", Figure.MISSING, region=row.region.key
+        ),
+    }
+
+
+def _url(request: HttpRequest, place: Place, name: str, *args: str, **query: str) -> str:
+    """A page of this year that keeps the cut-off and the order asked for."""
+    kept = {key: request.GET[key] for key in ("as_of", "sort") if request.GET.get(key)}
+    url = reverse(name, args=[place.county.key, place.policy_year.year, *args])
+    return f"{url}?{urlencode({'region': place.region.key} | kept | query)}"
+
+
+def _moments(request: HttpRequest, place: Place, plan: Plan) -> list[dict[str, str]]:
+    """Cut-offs that bulletins use: the end of yesterday, of last week, of the main window."""
+    today = timezone.localdate()
+    days = {"昨日24时": today - timedelta(days=1), "七日前24时": today - timedelta(days=7)}
+    if plan.window is not None and plan.window.pays_to < today:
+        days["集中期末"] = plan.window.pays_to
+    return [
+        {
+            "label": label,
+            "url": _url(request, place, "targets:progress", as_of=f"{day:%Y-%m-%d}T23:59:59"),
+        }
+        for label, day in days.items()
+    ]
+
+
+def _sort_tabs(request: HttpRequest, place: Place, sort: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": label,
+            "url": _url(request, place, "targets:progress", sort=key),
+            "active": sort == key,
+        }
+        for key, label in ((BEHIND_FIRST, "进度由低到高"), (PRINTED, "公文顺序"))
+    ]
+
+
+def _tabs(request: HttpRequest, place: Place, current: str) -> list[dict[str, Any]]:
+    """The lists that a region's figures open to."""
+    return [
+        {
+            "label": figure.label,
+            "url": _url(request, place, "targets:progress-names", figure),
+            "active": figure == current,
+        }
+        for figure in Figure
+    ]
+
+
+def _names_page(request: HttpRequest, place: Place, found) -> dict[str, Any]:
+    ordered = found.select_related("town", "village", "household").order_by(
+        "town__order", "village__order", "village_id", "household_id", "pk"
+    )
+    page = Paginator(ordered, PER_PAGE).get_page(request.GET.get("page"))
+    rows = people.lines(page.object_list, place.policy_year, request.user)
+    return {"page": page, "names": rows}
