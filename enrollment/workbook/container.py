@@ -7,10 +7,8 @@ checksum, and every sheet is scanned. Nothing is written anywhere and nothing he
 """
 
 import os
-import queue
 import stat
 import struct
-import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -200,11 +198,12 @@ class _Parts:
         self.done = 0
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The part's bytes. Large parts are unpacked in a thread, ahead of whoever looks at them:
-        zlib works without the interpreter's lock, so both processors are used."""
-        entry = self.entries[name]
-        pieces = self._unpack(entry) if entry.file_size <= EXACT else _ahead(self._unpack(entry))
-        for piece in pieces:
+        """The part's bytes, in pieces of at most a megabyte.
+
+        Unpacking in a thread beside the scan was tried and won nothing: zlib asks for the
+        interpreter's lock at every block it fills.
+        """
+        for piece in self._unpack(self.entries[name]):
             self.done += len(piece)
             if self.on_progress:
                 self.on_progress(min(self.done, self.total), self.total)
@@ -251,37 +250,6 @@ class _Parts:
                 raise broken from None
         if left or size != entry.file_size or crc != entry.CRC or (inflate and not inflate.eof):
             raise broken
-
-
-def _ahead(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same pieces, produced by a thread at most a few ahead."""
-    ready: queue.Queue[bytes | Exception | None] = queue.Queue(maxsize=8)
-    stop = threading.Event()
-
-    def produce() -> None:
-        last: Exception | None = None
-        try:
-            for piece in pieces:
-                ready.put(piece)
-                if stop.is_set():
-                    return
-        except Exception as error:
-            last = error
-        ready.put(last)
-
-    thread = threading.Thread(target=produce, daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        while thread.is_alive():
-            while not ready.empty():
-                ready.get_nowait()
-            thread.join(0.01)
 
 
 def _check_parts(parts: _Parts, limits: Limits) -> list[SheetPart]:
