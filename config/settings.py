@@ -231,7 +231,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 3600,
     "queue_order_strategy": "priority",
     "global_keyprefix": REDIS_PREFIX,
+    "socket_connect_timeout": 3,
 }
+# A message that cannot be sent at once is not worth a clerk's waiting (see config/celery.py).
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
