@@ -205,7 +205,7 @@ def keep(draft: Draft, *, by: User | None, note: str = "") -> TargetVersion:
             deductions=row.deductions,
             base=row.base,
             rate=rate,
-            target=row.target,
+            target=row.target or 0,
             note=draft.remark if row is draft.total else "",
         )
         for row in rows
@@ -280,7 +280,7 @@ def issue(
     year = PolicyYear.objects.select_for_update(no_key=True).get(pk=version.policy_year_id)
     version = TargetVersion.objects.select_for_update().get(pk=version.pk)
     _refuse_closed(year)
-    if by is not None and not by.job.may_issue:
+    if by is not None and not (by.job.may_issue and by.region_id == year.county_id):
         raise Failure("role", "您的岗位不能下达任务，请联系县级经办人员")
     if version.state == TargetVersion.State.ISSUED:
         raise Failure("issued", f"{version}，不能再次下达；如有调整请另起一版")

@@ -58,7 +58,7 @@ def write(table: Table, path: Path) -> None:
 def workbook(table: Table) -> Workbook:
     """The form on the first sheet, exactly as printed; where its numbers come from on a second."""
     book = Workbook()
-    sheet: Worksheet = book.active  # type: ignore[assignment]
+    sheet: Worksheet = book.active
     sheet.title = TABLES[table.name]
     _Drawing(sheet, table).draw()
     _explain(book.create_sheet("说明"), table)
@@ -194,7 +194,7 @@ class _Drawing:
 
     def _put(self, row: int, at: int, value: Any) -> Cell:
         """A value, never a formula: text that looks like one stays text."""
-        cell: Cell = self.sheet.cell(row, at)  # type: ignore[assignment]
+        cell: Cell = self.sheet.cell(row, at)
         cell.value = None if value == "" else value
         if isinstance(value, str) and value.startswith(FORMULA_STARTS):
             cell.data_type = "s"
