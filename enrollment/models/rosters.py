@@ -107,6 +107,7 @@ class Roster(models.Model):
     sheet = models.CharField("工作表", max_length=100, blank=True)
     mapping = models.JSONField("表头对应", default=dict, blank=True)
     headings = models.JSONField("文件中的表头", default=list, blank=True)
+    unread = models.JSONField("未读的工作表", default=list, blank=True)
     state = models.CharField(
         "状态", max_length=12, choices=RosterState, default=RosterState.RECEIVED
     )

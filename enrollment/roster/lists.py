@@ -63,21 +63,21 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
         INSERT INTO enrollment_rosterrow
             (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
              name, raw, before)
-        SELECT m.roster_id, m.sheet, m.row, m.part, m.fate,
-            CASE WHEN m.fate <> 'problems' THEN '' WHEN m.nth > 1 THEN 'repeated'
+        SELECT m.roster_id, m.sheet, m.row, m.part, m.outcome,
+            CASE WHEN m.outcome <> 'problems' THEN '' WHEN m.nth > 1 THEN 'repeated'
                  ELSE 'name_differs' END,
             left(concat_ws('；',
                 CASE
                     WHEN m.nth > 1 THEN '与第' || m.first_row || '行同一证件号，'
-                        || CASE WHEN m.fate = 'unchanged' THEN '只计一次' ELSE '姓名不一致' END
-                    WHEN m.fate = 'problems'
+                        || CASE WHEN m.outcome = 'unchanged' THEN '只计一次' ELSE '姓名不一致' END
+                    WHEN m.outcome = 'problems'
                         THEN '在册姓名为“' || m.known_name || '”，与名册不一致'
-                    WHEN m.fate = 'outside_area' THEN '此人不在本次名册的范围内'
-                    WHEN m.fate = 'not_in_register'
+                    WHEN m.outcome = 'outside_area' THEN '此人不在本次名册的范围内'
+                    WHEN m.outcome = 'not_in_register'
                         THEN '户籍册中没有此人，记入' || v.name
                 END, nullif(m.reason, '')), 300),
             m.person_id, m.at_town, m.at_village, COALESCE(m.name, m.known_name, ''), m.raw,
-            CASE WHEN m.fate = 'changed' THEN m.before END
+            CASE WHEN m.outcome = 'changed' THEN m.before END
         FROM (
             SELECT m.*,
                 jsonb_build_object('since', f.since, 'note', f.note,
@@ -95,7 +95,7 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
                     WHEN f.id IS NOT NULL THEN 'unchanged'
                     WHEN NOT known OR NOT in_register THEN 'not_in_register'
                     ELSE 'new'
-                END AS fate
+                END AS outcome
             FROM matched m
             LEFT JOIN {table} f
                 ON {mine} AND f.person_id = m.person_id

@@ -63,20 +63,20 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
         INSERT INTO enrollment_rosterrow
             (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
              name, raw)
-        SELECT m.roster_id, m.sheet, m.row, m.part, m.fate,
-            CASE WHEN m.fate = 'problems' THEN m.why
-                 WHEN m.name_differs AND m.fate IN ('new', 'not_in_register')
+        SELECT m.roster_id, m.sheet, m.row, m.part, m.outcome,
+            CASE WHEN m.outcome = 'problems' THEN m.why
+                 WHEN m.name_differs AND m.outcome IN ('new', 'not_in_register')
                     THEN 'name_differs' ELSE '' END,
             left(concat_ws('；',
                 CASE
-                    WHEN m.fate = 'unchanged' AND m.nth_serial > 1
+                    WHEN m.outcome = 'unchanged' AND m.nth_serial > 1
                         THEN '本文件内流水号重复，只计一次'
-                    WHEN m.fate = 'unchanged' THEN '该流水号已入库'
+                    WHEN m.outcome = 'unchanged' THEN '该流水号已入库'
                     WHEN m.why = 'serial_differs' THEN '流水号已有，但金额或时间不同'
                     WHEN m.why = 'paid_again'
                         THEN '没有流水号，且同一人同一时间同一金额已入库，疑似重复'
-                    WHEN m.fate = 'outside_area' THEN '此人不在本次名册的范围内'
-                    WHEN m.fate = 'not_in_register'
+                    WHEN m.outcome = 'outside_area' THEN '此人不在本次名册的范围内'
+                    WHEN m.outcome = 'not_in_register'
                         THEN '户籍册中没有此人，记入' || COALESCE(t.name || '/', '') || v.name
                 END,
                 CASE WHEN m.name_differs
@@ -93,7 +93,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                         THEN 'outside_area'
                     WHEN NOT known OR NOT in_register THEN 'not_in_register'
                     ELSE 'new'
-                END AS fate
+                END AS outcome
             FROM (
                 SELECT m.*,
                     CASE WHEN m.serial IS NULL THEN 1 ELSE row_number() OVER one END AS nth_serial,

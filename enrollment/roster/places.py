@@ -1,12 +1,14 @@
 """Which town and village a row means: names, aliases and printed names, nothing guessed."""
 
 import re
+from collections.abc import Iterator
 
 from django.db import connection
 
 from enrollment import regions
 from enrollment.models import Level, Region
 
+MOST_NEW_VILLAGES = 2000
 _INSIDE = re.compile(r"[\s（）()]+")
 
 
@@ -16,7 +18,7 @@ class Places:
     ``proposals`` collects villages the county does not know, with the ids they will get.
     """
 
-    def __init__(self, county: Region, region: Region) -> None:
+    def __init__(self, county: Region, region: Region, *, propose: bool) -> None:
         regions.ensure_placeholders(county)
         self.county, self.region = county, region
         self._towns: dict[str, int | None] = {}
@@ -46,6 +48,7 @@ class Places:
         )
         self.nowhere = self.unplaced.get(self.nowhere_town, 0)
         self._town_names = sorted(self._towns, key=len, reverse=True)
+        self._reserved = _reserved_ids() if propose else iter(())
         self._seen: dict[tuple[str, str], tuple[int, int] | str] = {}
 
     @property
@@ -97,7 +100,10 @@ class Places:
         if not propose:
             return town_id, self.unplaced[town_id]
         if (town_id, key) not in self.proposals:
-            self.proposals[town_id, key] = _reserve_region_id()
+            reserved = next(self._reserved, None)
+            if reserved is None:
+                return f"新村超过{MOST_NEW_VILLAGES}个，请检查“村”一列是否选对"
+            self.proposals[town_id, key] = reserved
         return town_id, self.proposals[town_id, key]
 
     def town(self, text: str) -> int | None:
@@ -119,7 +125,12 @@ def _put(names: dict, key: object, place: int) -> None:
     names[key] = None if names.get(key, place) != place else place
 
 
-def _reserve_region_id() -> int:
+def _reserved_ids() -> Iterator[int]:
+    """Ids for villages to come. All at once: while rows are copied the connection is taken."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('enrollment_region', 'id'))")
-        return cursor.fetchone()[0]
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('enrollment_region', 'id'))"
+            " FROM generate_series(1, %s)",
+            [MOST_NEW_VILLAGES],
+        )
+        return iter([pk for (pk,) in cursor.fetchall()])

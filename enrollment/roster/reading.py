@@ -102,8 +102,14 @@ def stage(
 class _Reader:
     def __init__(self, roster: Roster, kind: Kind, mapping: dict[str, str] | None) -> None:
         self.roster, self.kind, self.mapping = roster, kind, mapping
-        self.places = Places(roster.county, roster.region)
+        self.places = Places(roster.county, roster.region, propose=kind.makes_villages)
         self.vault: Vault = vault()
+        # What this department answered when its headings were asked for.
+        self.remembered: dict[str, dict[str, str]] = dict(
+            HeadingMap.objects.filter(
+                county=roster.county, department=roster.department, kind=kind.key
+            ).values_list("signature", "mapping")
+        )
         self.today = timezone.localdate()
         self.result = Reading()
         self.unrecognised: list[headings.HeadingsUnknown] = []
@@ -163,19 +169,9 @@ class _Reader:
         try:
             return headings.find(head, self.kind.columns, mapping=self.mapping)
         except headings.HeadingsUnknown as unknown:
-            if self.mapping or (known := self.remembered(unknown.signature)) is None:
+            if self.mapping or (known := self.remembered.get(unknown.signature)) is None:
                 raise
             return headings.find(head, self.kind.columns, mapping=known)
-
-    def remembered(self, signature: str) -> dict[str, str] | None:
-        """What this department answered when its headings were asked for."""
-        found = HeadingMap.objects.filter(
-            county=self.roster.county,
-            department=self.roster.department,
-            kind=self.kind.key,
-            signature=signature,
-        ).first()
-        return found.mapping if found else None
 
     def finish(self) -> Reading:
         town_names = self.places.names
