@@ -454,16 +454,20 @@ def _store_departments(
         declared.append(department)
     policy_year.departments.set(declared)
     Duty.objects.filter(policy_year=policy_year).delete()
-    Duty.objects.bulk_create(
-        Duty(
-            policy_year=policy_year,
-            department=department,
-            order=order,
-            **{name: duty[name] for name in DUTIES.fields},
+    duties = [
+        (
+            Duty(
+                policy_year=policy_year,
+                department=department,
+                order=order,
+                **{name: duty[name] for name in DUTIES.fields},
+            ),
+            f"departments[{number}].duties[{order}]",
         )
-        for department, row in zip(declared, rows, strict=True)
+        for number, (department, row) in enumerate(zip(declared, rows, strict=True), 1)
         for order, duty in enumerate(row["duties"], 1)
-    )
+    ]
+    Duty.objects.bulk_create(duty for duty, path in duties if writer.keeps_promises(duty, path))
 
 
 def fetch_tables(policy_year: PolicyYear) -> Tables:

@@ -301,6 +301,7 @@ class Writer:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.index: dict[tuple[type[models.Model], str], models.Model] = {}
+        self._gone: list[tuple[models.Model, str]] = []
 
     def know(self, instance: models.Model) -> None:
         """Remember a row that others of the pack may name."""
@@ -322,7 +323,7 @@ class Writer:
         }
         wanted = [(self._wanted(section, row, number), row) for number, row in enumerate(rows, 1)]
         for natural in set(existing) - {key for key, _ in wanted}:
-            self._delete(existing[natural], path)
+            self._gone.append((existing[natural], path))
         stored = []
         for number, (natural, row) in enumerate(wanted, 1):
             where = path if section.single else f"{path}[{number}]"
@@ -370,9 +371,7 @@ class Writer:
             setattr(instance, name, value)
         if section.ordered and not section.single:
             instance.order = number  # type: ignore[attr-defined]
-        sentences = _broken_promises(instance)
-        if sentences:
-            self.problems.extend(Problem(path, sentence) for sentence in sentences)
+        if not self.keeps_promises(instance, path):
             return None
         instance.save()
         self.know(instance)
@@ -385,22 +384,24 @@ class Writer:
                 model = model_field.related_model
                 getattr(instance, name).set([self.index[model, item] for item in row[name]])
 
-    def _delete(self, instance: models.Model, path: str) -> None:
-        try:
-            instance.delete()
-        except models.ProtectedError:
-            self.problems.append(
-                Problem(path, f"新的政策包里没有“{instance}”，但已有数据引用它，不能删除")
-            )
+    def keeps_promises(self, instance: models.Model, path: str) -> bool:
+        """Whether the row meets its check constraints; if not, their sentences are problems."""
+        good = True
+        for constraint in instance._meta.constraints:
+            if isinstance(constraint, models.CheckConstraint):
+                try:
+                    constraint.validate(type(instance), instance)
+                except ValidationError as error:
+                    good = False
+                    self.problems.extend(Problem(path, message) for message in error.messages)
+        return good
 
-
-def _broken_promises(instance: models.Model) -> list[str]:
-    """The sentences of the check constraints that this row would break."""
-    sentences: list[str] = []
-    for constraint in instance._meta.constraints:
-        if isinstance(constraint, models.CheckConstraint):
+    def finish(self) -> None:
+        """Delete what the pack no longer says, what refers to others first."""
+        for instance, path in reversed(self._gone):
             try:
-                constraint.validate(type(instance), instance)
-            except ValidationError as error:
-                sentences.extend(error.messages)
-    return sentences
+                instance.delete()
+            except models.ProtectedError:
+                self.problems.append(
+                    Problem(path, f"新的政策包里没有“{instance}”，但已有数据引用它，不能删除")
+                )

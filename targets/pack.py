@@ -376,6 +376,8 @@ def _load_one(pack: Pack, *, yes: bool) -> Loaded:
     if not writer.problems:
         for section in OWN:
             writer.store(section, pack.tables[section.key], policy_year)
+    if not writer.problems:
+        writer.finish()
     if writer.problems:
         raise PackError(pack.file, writer.problems)
     _remember(policy_year, pack)

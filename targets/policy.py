@@ -33,7 +33,7 @@ NOT_STATED = "政策未规定"
 
 @dataclass(frozen=True)
 class Rule:
-    """One line: what, what the notice says, where it says so; ``open`` = it does not."""
+    """One line: what the notice says and where it says so; ``open`` = it does not say."""
 
     label: str
     value: str
@@ -119,12 +119,12 @@ def _start(row: Row) -> str:
 
 
 def _payment(row: Row) -> str:
+    subsidised = row["subsidised"]
     return _join(
         [
             f"缴费标准：{_word(PaymentRule.Price, row['price'])}",
-            f"待遇：{_start(row)}",
-            row["benefit_to"] and f"至{_day(row['benefit_to'])}",
-            f"参保资助：{_yes(row['subsidised'], '享受', '不享受')}",
+            f"待遇：{_start(row)}" + (f"至{_day(row['benefit_to'])}" if row["benefit_to"] else ""),
+            None if subsidised is None else f"参保资助：{_yes(subsidised, '享受', '不享受')}",
             row["group"] and f"限{row['group']}",
             row["attribute"] and f"限{row['attribute']}",
         ]
@@ -139,7 +139,7 @@ def _document(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
     yield _rule("文件", year["title"], note=year["source_note"])
     yield _rule("文号", year["document"])
     yield _rule("发文机关", year["organ"])
-    yield _rule("成文日期", _day(year["issued_on"]))
+    yield _rule("成文日期", _day(year["issued_on"]) if year["issued_on"] else "原文未载")
     if year["based_on"]:
         yield _rule("依据", year["based_on"])
     period = (

@@ -1,0 +1,58 @@
+"""The rules in words."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from enrollment.models import PolicyYear
+from targets import pack, policy
+
+pytestmark = pytest.mark.django_db
+
+
+def outline(name):
+    path = Path(settings.BASE_DIR) / "policies" / f"{name}-2024.toml"
+    pack.load([pack.read_file(path)])
+    year = PolicyYear.objects.select_related("county").get(pack_name=path.name)
+    return {section.key: section for section in policy.outline(year)}
+
+
+def line(section, label):
+    return next(row for row in section.rows if row.label == label)
+
+
+def test_every_line_has_a_label_and_a_value():
+    for name in ("jinzhai", "yueyang", "yunyang"):
+        for section in outline(name).values():
+            assert all(row.label and row.value for row in section.rows)
+
+
+def test_the_extension_names_whom_it_is_for():
+    row = line(outline("jinzhai")["windows"], "春节返乡延长缴费期")
+    assert "2024年1月1日至2024年2月28日" in row.value
+    assert "限春节返乡的外出务工人员" in row.value and row.cites == "三"
+
+
+def test_an_unknown_fiscal_part_is_open():
+    row = line(outline("yueyang")["fees"], "居民医保 · 普通居民 · 财政补助")
+    assert row.open and row.value.startswith(policy.NOT_STATED) and "640" in row.value
+
+
+def test_what_the_county_added_shows_its_source():
+    row = line(outline("jinzhai")["document"], "待遇期")
+    assert row.value == "2024年1月1日至2024年12月31日"
+    assert row.source == "通行规定/县补录" and not row.cites
+
+
+def test_open_questions_stand_at_the_end():
+    sections = outline("yunyang")
+    assert list(sections)[-1] == "not_stated"
+    assert all(row.open for row in sections["not_stated"].rows)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(django_assert_max_num_queries):
+    outline("jinzhai")
+    year = PolicyYear.objects.select_related("county").get()
+    with django_assert_max_num_queries(45):
+        policy.outline(year)
