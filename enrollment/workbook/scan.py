@@ -7,8 +7,8 @@ that they can be shown as what they are.
 
 Two ways to the same answer. A sheet up to EXACT bytes, or one written unusually, goes through
 expat, element by element. A large one in the form that Excel, WPS and the usual libraries write
-is searched with bytes.find and re, an order of magnitude faster (measured: 311 MB in 1.2 s, of which
-0.5 s is unpacking; the reader itself takes 4.5 s).
+is searched with bytes.find and re, an order of magnitude faster (measured: 311 MB in 1.2 s, of
+which 0.5 s is unpacking; the reader itself takes 4.5 s).
 """
 
 import re
