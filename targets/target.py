@@ -441,10 +441,17 @@ class Difference:
 
 
 def differences(
-    policy_year: PolicyYear, *, region: Region | None = None, on: date | None = None
+    policy_year: PolicyYear,
+    *,
+    region: Region | None = None,
+    on: date | None = None,
+    draft: Draft | None = None,
 ) -> list[Difference]:
-    """The issued numbers with what the register says now beside them; the last one is the total."""
-    draft = compute(policy_year, region=region)
+    """The issued numbers with what the register says now beside them; the last one is the total.
+
+    A ``draft`` already computed is used as it is.
+    """
+    draft = draft or compute(policy_year, region=region)
     issued = in_force(policy_year, on=on or timezone.localdate()).own
     computed = {row.region.pk: row for row in draft.rows}
     rows = [

@@ -27,6 +27,7 @@ DEFAULT_WIDTH = 12
 LINE = 15.5
 """Points of a line of body text."""
 A4 = 9
+EXPLAINED = 80
 WIDEST = {False: 88, True: 132}
 """About what fits on A4 at full size, portrait and landscape, in characters of width."""
 
@@ -232,13 +233,14 @@ def _explain(sheet: Worksheet, table: Table) -> None:
         f"导出时间：{timezone.localtime():%Y-%m-%d %H:%M}",
         f"字体：{FONT}；没有这种字体的电脑会换用其他宋体",
     ]
-    sheet.column_dimensions["A"].width = 100
+    sheet.column_dimensions["A"].width = EXPLAINED
+    sheet.page_setup.paperSize = A4
     for number, line in enumerate(filter(None, lines), 1):
         cell = sheet.cell(number, 1, line)
         cell.data_type = "s"
         cell.font = _font(BODY, bold=number == 1)
         cell.alignment = Alignment(vertical="top", wrap_text=True)
-        sheet.row_dimensions[number].height = _lines(line, 100) * LINE + 3
+        sheet.row_dimensions[number].height = _lines(line, EXPLAINED) * LINE + 3
 
 
 def _font(size: int, *, bold: bool = False, colour: str = "000000") -> Font:
