@@ -349,11 +349,12 @@ def _is_for(row: Row, attribute: str | None, group: str | None) -> bool:
 # ------------------------------------------------------------------ database
 
 
-def find_year(tables: Tables) -> PolicyYear | None:
-    """The stored year of this pack, if any."""
+def lock_year(tables: Tables) -> PolicyYear | None:
+    """The stored year of this pack, if any, locked so that two loads of it queue."""
     row = tables["year"][0]
     return (
-        PolicyYear.objects.select_related("county")
+        PolicyYear.objects.select_for_update(of=("self",))
+        .select_related("county")
         .filter(county__key=row["county"], year=row["year"])
         .first()
     )
@@ -486,7 +487,8 @@ def fetch_tables(policy_year: PolicyYear) -> Tables:
     }
     for region in policy_year.regions.select_related("parent").order_by("order", "key"):
         row = {name: getattr(region, name) for name in REGIONS.fields}
-        row["parent"] = region.parent.key if region.level == Level.VILLAGE else None
+        town = region.parent if region.level == Level.VILLAGE else None
+        row["parent"] = town.key if town else None
         tables["regions"].append(row)
     duties: dict[int, list[Row]] = {}
     for duty in policy_year.duty_set.order_by("order", "pk"):

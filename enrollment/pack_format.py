@@ -71,6 +71,13 @@ def reference_field(model: type[models.Model]) -> str:
     return "key" if model.__name__ == "Region" else "name"
 
 
+def related(model_field: Field) -> type[models.Model]:
+    """The model that a relation points at."""
+    model = model_field.related_model
+    assert isinstance(model, type)
+    return model
+
+
 # ------------------------------------------------------------------ pack text → plain rows
 
 
@@ -284,11 +291,11 @@ def _fetched(section: Section, instance: models.Model, name: str) -> Any:
     model_field = section.get(name)
     value = getattr(instance, name)
     if model_field.many_to_many:
-        attribute = reference_field(model_field.related_model)
+        attribute = reference_field(related(model_field))
         ordered = sorted(value.all(), key=lambda item: (getattr(item, "order", 0), item.pk))
         return [getattr(item, attribute) for item in ordered]
     if model_field.is_relation and value is not None:
-        return getattr(value, reference_field(model_field.related_model))
+        return getattr(value, reference_field(related(model_field)))
     return value
 
 
@@ -327,8 +334,9 @@ class Writer:
         stored = []
         for number, (natural, row) in enumerate(wanted, 1):
             where = path if section.single else f"{path}[{number}]"
-            instance = existing.get(natural) or section.model(**section.fixed)
-            stored.append((self._save(section, instance, row, owner, number, where), row, where))
+            found = existing.get(natural) or section.model(**section.fixed)
+            stored.append((self._save(section, found, row, owner, number, where), row, where))
+        # Rows may name each other, so their relations wait until all of them are there.
         for instance, row, where in stored:
             if instance is not None:
                 self._relate(section, instance, row)
@@ -362,7 +370,7 @@ class Writer:
                 continue
             value = row[name]
             if model_field.is_relation and value is not None:
-                value = self.index.get((model_field.related_model, value))
+                value = self.index.get((related(model_field), value))
                 if value is None:
                     self.problems.append(
                         Problem(f"{path}.{name}", f"“{row[name]}”须写在引用它的条目之前")
@@ -381,7 +389,7 @@ class Writer:
         for name in section.fields:
             model_field = section.get(name)
             if model_field.many_to_many:
-                model = model_field.related_model
+                model = related(model_field)
                 getattr(instance, name).set([self.index[model, item] for item in row[name]])
 
     def keeps_promises(self, instance: models.Model, path: str) -> bool:

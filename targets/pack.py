@@ -13,8 +13,8 @@ from typing import Any
 
 from django.db import transaction
 
+from enrollment import audit, pack_text
 from enrollment import pack as enrollment_pack
-from enrollment import pack_text
 from enrollment.models import PolicyYear
 from enrollment.pack import RULE, Tables, check_cited
 from enrollment.pack_format import Data, Problem, Reader, Row, Section, Writer, fetch, to_data
@@ -350,13 +350,11 @@ def load(packs: list[Pack], *, yes: bool = False) -> list[Loaded]:
 
 
 def _load_one(pack: Pack, *, yes: bool) -> Loaded:
-    existing = enrollment_pack.find_year(pack.tables)
+    existing = enrollment_pack.lock_year(pack.tables)
     wanted = pack.data
     before = dump_data(existing) if existing else {}
     head = pack.tables["year"][0]
     if existing is not None:
-        # The row lock keeps two loads of one year apart.
-        PolicyYear.objects.select_for_update().get(pk=existing.pk)
         if existing.state in (PolicyYear.State.SETTLED, PolicyYear.State.CLOSED):
             raise PackError(
                 pack.file,
@@ -381,13 +379,22 @@ def _load_one(pack: Pack, *, yes: bool) -> Loaded:
     if writer.problems:
         raise PackError(pack.file, writer.problems)
     _remember(policy_year, pack)
+    changes = differences(before, wanted)
+    audit.record(
+        "load_policy",
+        by=None,
+        county=policy_year.county,
+        subject=str(policy_year),
+        pack=Path(pack.file).name,
+        changes=len(changes),
+    )
     policy_year.bump()
     return Loaded(
         pack.file,
         head["county"],
         head["year"],
         changed=True,
-        differences=differences(before, wanted),
+        differences=changes,
     )
 
 

@@ -173,12 +173,12 @@ def _fees(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
         label = f"{row['tier']} · {row['group']}"
         yield _rule(label, f"个人缴费 {_yuan(row['personal'])}", row)
         prior = row["fiscal_prior"] and f"上年 {_yuan(row['fiscal_prior'])}"
-        fiscal = _yuan(row["fiscal"])
-        yield Rule(
+        about = _join([row["fiscal_from"], prior, row["basis"]])
+        yield _rule(
             f"{label} · 财政补助",
-            _join([fiscal, row["fiscal_from"], prior, row["basis"]]),
+            _yuan(row["fiscal"]),
             cites=row["fiscal_cites"] or row["cites"],
-            open=row["fiscal"] is None,
+            note=about,
         )
 
 

@@ -38,8 +38,10 @@ __all__ = [
 ]
 
 
-def _texts(label: str, **options: object) -> ArrayField:
-    return ArrayField(models.TextField(), verbose_name=label, default=list, blank=True, **options)
+def _texts(label: str, help_text: str = "") -> ArrayField:
+    return ArrayField(
+        models.TextField(), verbose_name=label, default=list, blank=True, help_text=help_text
+    )
 
 
 def _money(label: str) -> models.DecimalField:
