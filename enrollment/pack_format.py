@@ -150,11 +150,16 @@ class Reader:
             return self._decimal(model_field, raw, path)
         if isinstance(model_field, models.BooleanField | models.DateField):
             return raw
-        if isinstance(model_field, models.IntegerField):
-            if raw < 0:
-                self.add(path, f"不能是负数，现在是 {raw}")
-            return raw
-        return self._choice(model_field, raw, path)
+        if isinstance(raw, str) and "\x00" in raw:
+            self.add(path, "含有不能保存的空字符")
+            return ""
+        try:
+            # Lengths and ranges of the column; Django's sentences for them are Chinese.
+            model_field.run_validators(raw)
+        except ValidationError as error:
+            for message in error.messages:
+                self.add(path, f"{message}现在是 {raw!r}")
+        return self._choice(model_field, raw, path) if isinstance(raw, str) else raw
 
     def _decimal(self, model_field: models.DecimalField, raw: Any, path: str) -> Decimal:
         value = Decimal(str(raw))

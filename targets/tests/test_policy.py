@@ -1,5 +1,6 @@
 """The rules in words."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,24 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(django_assert_max_num
     year = PolicyYear.objects.select_related("county").get()
     with django_assert_max_num_queries(45):
         policy.outline(year)
+
+
+def test_the_manual_names_every_key():
+    manual = (Path(settings.BASE_DIR) / "docs" / "policy-format.md").read_text(encoding="utf-8")
+
+    def keys(section):
+        yield section.key
+        yield from section.fields
+        for child in section.children:
+            yield from keys(child)
+
+    for section in pack.SECTIONS:
+        for key in keys(section):
+            assert f"`{key}`" in manual or f".{key}]" in manual or f"[{key}]" in manual, key
+
+
+def test_the_manuals_example_is_a_pack_that_loads():
+    manual = (Path(settings.BASE_DIR) / "docs" / "policy-format.md").read_text(encoding="utf-8")
+    example = "\n".join(re.findall(r"```toml\n(.*?)```", manual, re.S))
+    (loaded,) = pack.load([pack.read(example, file="policy-format.md")])
+    assert (loaded.county, loaded.year, loaded.changed) == ("430621", 2024, True)
