@@ -82,11 +82,12 @@ def remove(name: str) -> None:
 
 
 def names() -> Iterator[str]:
-    """Every stored file, in no particular order."""
+    """Every stored file, in no particular order; folders with a dot are for work under way."""
     root = _root()
     for path in root.rglob(f"*{SUFFIX}"):
-        if PLAIN not in path.parts:
-            yield path.relative_to(root).as_posix()
+        name = path.relative_to(root).as_posix()
+        if not name.startswith("."):
+            yield name
 
 
 def key_number(name: str) -> int:

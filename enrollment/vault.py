@@ -37,6 +37,11 @@ class Vault:
         self._encrypt = self._ciphers[self.current].encrypt
         self._index_key = index_key
 
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the configured keys, the current one first."""
+        return list(self._ciphers)
+
     def index(self, number: str) -> UUID:
         """The keyed index of a normalised document number."""
         return UUID(bytes=hmac.digest(self._index_key, number.encode(), "sha256")[:16])
