@@ -239,11 +239,14 @@ class Names:
 
 def check(tables: Tables) -> Iterator[Problem]:
     """What is wrong with this part beyond types and references."""
-    yield from _check_heads(tables)
+    heads = list(_check_heads(tables))
+    if heads:
+        yield from heads
+        return
     for key in ("departments", "groups", "tiers", "attributes", "events", "statuses"):
         yield from Names(key, tables[key]).clashes()
     yield from Names("regions", tables["regions"]).clashes(lambda row: row["parent"])
-    yield from _check_regions(tables["regions"])
+    yield from _check_regions(tables["regions"], tables["county"][0]["key"])
     yield from _check_fees(tables)
     yield from _check_windows(tables)
     for number, row in enumerate(tables["statuses"], 1):
@@ -275,10 +278,12 @@ def _check_heads(tables: Tables) -> Iterator[Problem]:
         yield Problem("year.county", "与 [county] 的 key 不一致")
 
 
-def _check_regions(rows: list[Row]) -> Iterator[Problem]:
+def _check_regions(rows: list[Row], county: str) -> Iterator[Problem]:
     towns = {row["key"] for row in rows if row["level"] == Level.TOWN}
     for number, row in enumerate(rows, 1):
         path = f"regions[{number}]"
+        if row["key"] == county:
+            yield Problem(f"{path}.key", "与县的代码相同")
         if row["level"] not in (Level.TOWN, Level.VILLAGE):
             yield Problem(f"{path}.level", "政策包里的单位只能是 town 或 village")
         if row["level"] == Level.VILLAGE and row["parent"] not in towns:
@@ -288,8 +293,6 @@ def _check_regions(rows: list[Row]) -> Iterator[Problem]:
 def _check_fees(tables: Tables) -> Iterator[Problem]:
     fees = {(row["tier"], row["group"]) for row in tables["fees"]}
     topics = {row["topic"] for row in tables["not_stated"]}
-    if len(fees) < len(tables["fees"]):
-        yield Problem("fees", "同一档次、同一人群的筹资标准写了不止一次")
     for tier in tables["tiers"]:
         for group in tables["groups"]:
             if (tier["name"], group["name"]) not in fees:
@@ -405,6 +408,7 @@ def _store_regions(
     rows: list[Row], county: Region, policy_year: PolicyYear, writer: Writer
 ) -> None:
     existing = {region.key: region for region in Region.objects.filter(county=county)}
+    named = {(region.parent_id, region.name): region.key for region in existing.values()}
     taken = set(
         Region.objects.filter(key__in=[row["key"] for row in rows])
         .exclude(county=county)
@@ -420,6 +424,15 @@ def _store_regions(
         if not isinstance(parent, Region):
             writer.problems.append(
                 Problem(f"regions[{number}].parent", "所属乡镇须写在它的村（社区）之前")
+            )
+            continue
+        other = named.get((parent.pk, row["name"]), row["key"])
+        if other != row["key"]:
+            writer.problems.append(
+                Problem(
+                    f"regions[{number}].key",
+                    f"系统里已有“{row['name']}”，代码是 {other}；请改用这个代码",
+                )
             )
             continue
         for name in REGIONS.fields:

@@ -105,7 +105,14 @@ class Reader:
         if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
             self.add(path, f"应写成 [[{section.key}]] 一组表")
             return []
-        return [self._row(section, item, f"{path}[{number}]") for number, item in enumerate(raw, 1)]
+        rows = [self._row(section, item, f"{path}[{number}]") for number, item in enumerate(raw, 1)]
+        seen: dict[tuple[Any, ...], int] = {}
+        for number, row in enumerate(rows, 1):
+            natural = tuple(number if name == "order" else row[name] for name in section.natural)
+            first = seen.setdefault(natural, number)
+            if first != number:
+                self.add(f"{path}[{number}]", f"与 {path}[{first}] 重复")
+        return rows
 
     def _row(self, section: Section, raw: dict[str, Any], path: str) -> Row:
         row: Row = {}
@@ -129,10 +136,7 @@ class Reader:
     def _remember(self, section: Section, row: Row, path: str) -> None:
         name = row.get(reference_field(section.model))
         if isinstance(name, str) and name:
-            known = self.names.setdefault(section.model, {})
-            if name in known and section.natural == (reference_field(section.model),):
-                self.add(path, f"“{name}”与 {known[name]} 重复")
-            known.setdefault(name, path)
+            self.names.setdefault(section.model, {}).setdefault(name, path)
 
     def _value(self, model_field: Field, raw: Any, path: str) -> Any:
         if model_field.is_relation:
@@ -144,7 +148,8 @@ class Reader:
             return [self._choice(model_field.base_field, item, path) for item in raw]
         problem = _type_problem(model_field, raw)
         if problem:
-            self.add(path, f"{problem}，现在是 {raw!r}")
+            shown = raw.isoformat() if isinstance(raw, date) else repr(raw)
+            self.add(path, f"{problem}，现在是 {shown}")
             return default_of(model_field)
         if isinstance(model_field, models.DecimalField):
             return self._decimal(model_field, raw, path)
@@ -163,6 +168,9 @@ class Reader:
 
     def _decimal(self, model_field: models.DecimalField, raw: Any, path: str) -> Decimal:
         value = Decimal(str(raw))
+        if not value.is_finite():
+            self.add(path, f"应为数字，现在是 {raw}")
+            return Decimal(0)
         if value != round(value, model_field.decimal_places):
             self.add(path, f"最多 {model_field.decimal_places} 位小数，现在是 {raw}")
         elif abs(value) >= 10 ** (model_field.max_digits - model_field.decimal_places):

@@ -248,6 +248,9 @@ def check(tables: Tables) -> Iterator[Problem]:
     if rule is None:
         yield Problem("target_rule", "缺少 [target_rule] 表")
         return
+    if rule["method"] == TargetRule.Method.RATE and rule["rate"] is None:
+        yield Problem("target_rule.rate", "按比例计算时必须写比例")
+        return
     parents = {row["key"]: row["parent"] or _county(tables) for row in tables["regions"]}
     for number, version in enumerate(tables["targets"], 1):
         yield from _check_version(version, f"targets[{number}]", rule, parents)

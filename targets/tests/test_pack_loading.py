@@ -210,6 +210,10 @@ BAD = [
     ("issued_on = 2023-09-01\n", "", "targets[1].issued_on", "必须写明下达日期"),
     ('county = "990000"', 'county = "990001"', "year.county", "没有名为“990001”的行政区划"),
     ("[county]", "[county", "文件", "不是合格的 TOML"),
+    ("personal = 380", "personal = inf", "fees[1].personal", "应为数字"),
+    ("rate = 0.95\n", "", "target_rule.rate", "必须写比例"),
+    ('region = "990000102"', 'region = "990000101"', "targets[1].rows[2]", "重复"),
+    ('key = "990000102"', 'key = "990000101"', "regions[2]", "重复"),
 ]
 
 
@@ -315,6 +319,16 @@ class TestLoading:
         with pytest.raises(pack.PackError) as caught:
             load(text)
         assert "新的政策包里没有“服役”，但已有数据引用它" in str(caught.value.problems[0])
+
+    def test_a_town_that_is_there_under_another_key(self):
+        county = Region.objects.create(key="990000", name="示例县", level="county")
+        Region.objects.filter(pk=county.pk).update(county=county)
+        Region.objects.create(
+            key="990000-02", name="乙镇", level="town", parent=county, county=county
+        )
+        with pytest.raises(pack.PackError) as caught:
+            load()
+        assert "代码是 990000-02" in str(caught.value.problems[0])
 
     def test_towns_get_their_placeholders(self):
         load()
