@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
+from enrollment.failure import Failure
 from enrollment.models import Person, PolicyYear, Region, Status
 from enrollment.models.rules import StatusKind, Tier, Window
 from targets import pack
@@ -427,8 +428,9 @@ class TestCommands:
         assert tomllib.loads(out.read_text(encoding="utf-8")) == tomllib.loads(SMALL)
 
     def test_dump_of_an_unknown_year(self):
-        code, out, _ = run("dump_policy", "--county", "990000", "--year", "2031", "--json")
-        assert code == 1 and "error" in json.loads(out)
+        load()
+        with pytest.raises(Failure, match="没有 2031 年度"):
+            run("dump_policy", "--county", "990000", "--year", "2031", "--json")
 
 
 @pytest.mark.parametrize(

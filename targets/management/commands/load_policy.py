@@ -2,20 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from enrollment.commands import PortalCommand
 from targets import pack
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "载入政策包（TOML）。全部文件在一个事务中载入，有一处不合格就都不载入。"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", metavar="FILE", help="政策包文件")
         parser.add_argument("--yes", action="store_true", help="覆盖上次载入之后在页面上的改动")
-        parser.add_argument("--json", action="store_true", help="以 JSON 输出结果")
 
     def handle(self, *args: Any, **options: Any) -> None:
         packs, problems = [], []
@@ -25,38 +25,31 @@ class Command(BaseCommand):
             except pack.PackError as error:
                 problems += [f"{error.file}：{problem}" for problem in error.problems]
         if problems:
-            self._fail("bad_pack", f"政策包有 {len(problems)} 处问题，没有载入", problems, options)
+            self._refuse("bad_pack", f"政策包有 {len(problems)} 处问题，没有载入", problems)
         try:
             loaded = pack.load(packs, yes=options["yes"])
         except pack.PackError as error:
             problems = [f"{error.file}：{problem}" for problem in error.problems]
-            self._fail("bad_pack", f"政策包有 {len(problems)} 处问题，没有载入", problems, options)
+            self._refuse("bad_pack", f"政策包有 {len(problems)} 处问题，没有载入", problems)
         except pack.EditedSince as error:
-            self._fail(
+            self._refuse(
                 "edited_since",
                 f"{error}，没有载入；核对后加 --yes 可以覆盖",
                 error.differences,
-                options,
             )
-        if options["json"]:
-            result = [
-                {
-                    "file": item.file,
-                    "county": item.county,
-                    "year": item.year,
-                    "changed": item.changed,
-                }
-                for item in loaded
-            ]
-            self.stdout.write(json.dumps({"packs": result}, ensure_ascii=False))
-            return
+        result = [
+            {"file": item.file, "county": item.county, "year": item.year, "changed": item.changed}
+            for item in loaded
+        ]
+        lines = []
         for item in loaded:
             word = f"已载入，{len(item.differences)} 处变动" if item.changed else "没有变动"
-            self.stdout.write(f"{item.file}：{item.county} {item.year} 年度，{word}")
+            lines.append(f"{item.file}：{item.county} {item.year} 年度，{word}")
+        self.answer({"packs": result}, "\n".join(lines))
 
-    def _fail(self, code: str, message: str, details: list[str], options: dict[str, Any]) -> None:
-        """Say what is wrong and leave with exit code 1."""
-        if options["json"]:
+    def _refuse(self, code: str, message: str, details: list[str]) -> NoReturn:
+        """Say everything that is wrong and leave with exit code 1."""
+        if self.as_json:
             error = {"code": code, "message": message, "details": details}
             self.stdout.write(json.dumps({"error": error}, ensure_ascii=False))
         else:
