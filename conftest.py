@@ -58,6 +58,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not IN_XDIST_WORKER and not config.option.collectonly:
         _servers.enter_context(embedded.servers())
     settings = django.conf.settings
+    # xdist's processes have read the settings before this file: each gets its own messages here.
+    prefix = os.environ["CANBAO_REDIS_PREFIX"]
+    settings.REDIS_PREFIX = prefix
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = prefix
+    settings.CANBAO_WORKER_SEEN_KEY = f"{prefix}canbao:worker-seen"
     settings.STORAGES["staticfiles"] = {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
     }
