@@ -7,7 +7,7 @@ that it can be kept for paging without a number standing in any address, log or 
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Self
 
 from django.db import connection, transaction
@@ -83,17 +83,19 @@ def visible(user: User, policy_year: PolicyYear) -> PersonQuerySet:
     return here | Person.objects.filter(county=policy_year.county, pk__in=enrolled.values("person"))
 
 
-def insured_among(policy_year: PolicyYear, people: Collection[int]) -> set[int]:
-    """Which of a few people (a page of a list) are insured now, by the one definition."""
+def insured_among(
+    policy_year: PolicyYear, people: Collection[int], *, until: datetime | None = None
+) -> set[int]:
+    """Which of a few people (a page of a list) are insured, by the one definition."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT payment.person_id FROM enrollment_payment payment
-            WHERE payment.policy_year_id = %s AND payment.withdrawn_at IS NULL
-              AND payment.person_id = ANY(%s)
-            GROUP BY payment.person_id HAVING {insured.RULE.format(cut="now()")}
+            WHERE payment.policy_year_id = %(year)s AND payment.withdrawn_at IS NULL
+              AND payment.person_id = ANY(%(people)s)
+            GROUP BY payment.person_id HAVING {insured.RULE.format(cut="%(cut)s")}
             """,  # noqa: S608  (a constant)
-            [policy_year.pk, list(people)],
+            {"year": policy_year.pk, "people": list(people), "cut": until or timezone.now()},
         )
         return {row[0] for row in cursor.fetchall()}
 
@@ -123,11 +125,17 @@ class Line:
     """No longer on the police register."""
 
 
-def lines(persons: Iterable[Person], policy_year: PolicyYear, viewer: User) -> list[Line]:
+def lines(
+    persons: Iterable[Person],
+    policy_year: PolicyYear,
+    viewer: User,
+    *,
+    until: datetime | None = None,
+) -> list[Line]:
     """The people of one page of a list, masked, in two queries whatever their number."""
     shown = list(persons)
     ids = [person.pk for person in shown]
-    paid = insured_among(policy_year, ids)
+    paid = insured_among(policy_year, ids, until=until)
     words: dict[int, list[str]] = {}
     statuses = Status.objects.filter(policy_year=policy_year, person__in=ids)
     for one in statuses.select_related("kind").order_by("kind__order"):

@@ -84,13 +84,10 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def landing(user: User, place: Place) -> str:
-    """The address a role's work begins at: the first line of its own rail."""
-    return next(
-        address(item.url_name, place.policy_year)
-        for _, items in RAIL
-        for item in items
-        if item.open_to(user)
-    )
+    """The address a role's work begins at: the first line of the rail that is its own."""
+    items = [item for _, group in RAIL for item in group if item.open_to(user)]
+    own = next((item for item in items if item.may), items[0])
+    return address(own.url_name, place.policy_year)
 
 
 def address(url_name: str, policy_year: PolicyYear, region: Region | None = None, **query) -> str:

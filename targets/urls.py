@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from targets.views import home, person, policy, progress, targets
+from targets.views import home, person, policy, progress, tables, targets
 
 app_name = "targets"
 urlpatterns: list[URLPattern] = [
@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
         targets.targets_discard,
         name="targets-discard",
     ),
+    path("<str:county>/<int:year>/tables/<str:name>/", tables.table, name="table"),
     path("<str:county>/<int:year>/policy/", policy.policy, name="policy"),
     path("<str:county>/<int:year>/policy/pack/", policy.policy_pack, name="policy-pack"),
 ]

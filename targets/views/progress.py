@@ -17,7 +17,9 @@ from django.views.decorators.http import require_safe
 from enrollment import audit, people
 from enrollment.access import Place, enter
 from enrollment.models import PolicyYear
+from enrollment.models.people import PersonQuerySet
 from enrollment.models.rules import Window
+from enrollment.templatetags.figures import rate as percent
 from targets import progress as figures
 from targets.models import Goal
 from targets.progress import Figure, Freshness, Progress, Row
@@ -30,7 +32,7 @@ PRINTED, BEHIND_FIRST = "printed", "behind"
 def progress(request: HttpRequest, county: str, year: int) -> HttpResponse:
     """Insured against target, unit by unit; a village shows who is still missing."""
     place = enter(request, county, year, may="sees_people")
-    until, problem = _cut_off(request)
+    until, problem = cut_off(request)
     found = figures.of(place.policy_year, place.region, until=until, changes=True, drafts=True)
     plan = Plan.of(place.policy_year, timezone.localdate(found.as_of))
     sort = PRINTED if request.GET.get("sort") == PRINTED else BEHIND_FIRST
@@ -53,15 +55,15 @@ def progress(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "until": timezone.localtime(until) if until else None,
         "moments": _moments(request, place, plan),
         "problem": problem,
-        "participation": figures.participation(place.policy_year, place.region, until=until)
-        if request.GET.get("participation")
-        else None,
+        "download_url": _url(request, place, "targets:table", "progress"),
     }
     if place.region.level == "village":
         missing = figures.names(
             place.policy_year, place.region, Figure.MISSING, until=until, viewer=request.user
         )
-        context |= _names_page(request, place, missing) | {"tabs": _tabs(request, place, "")}
+        context |= _names_page(request, place, missing, until) | {
+            "tabs": _tabs(request, place, Figure.MISSING)
+        }
     return render(request, "targets/progress.html", context)
 
 
@@ -71,9 +73,9 @@ def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResp
     place = enter(request, county, year, may="sees_people")
     if figure not in Figure.values:
         raise Http404
-    until, problem = _cut_off(request)
+    until, problem = cut_off(request)
     found = figures.names(place.policy_year, place.region, figure, until=until, viewer=request.user)
-    listed = _names_page(request, place, found)
+    listed = _names_page(request, place, found, until)
     count = listed["page"].paginator.count
     label = Figure(figure).label
     audit.record(
@@ -98,7 +100,7 @@ def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResp
     return render(request, "targets/names.html", context)
 
 
-def _cut_off(request: HttpRequest) -> tuple[datetime | None, str]:
+def cut_off(request: HttpRequest) -> tuple[datetime | None, str]:
     """The moment asked for, and why it could not be read where it could not."""
     text = request.GET.get("as_of", "").strip()
     if not text:
@@ -155,19 +157,19 @@ class Plan:
             return None
         return int(target * self.elapsed)
 
-    def state(self, row: Row) -> str:
+    def state(self, insured: int, target: int | None) -> str:
         """done, on, behind or below, as `_bar.html` draws it; "" where there is no judgement."""
-        if not row.target:
+        if not target:
             return ""
-        if row.insured >= row.target:
+        if insured >= target:
             return "done"
-        expected = self.expected(row.target)
+        expected = self.expected(target)
         if expected is None:
             return ""
-        if row.insured >= expected:
+        if insured >= expected:
             return "on"
         over = self.window is not None and self.day > self.window.pays_to
-        if over and self.required is not None and (row.rate or 0) < self.required:
+        if over and self.required is not None and Decimal(insured) / target < self.required:
             return "below"
         return "behind"
 
@@ -176,21 +178,21 @@ class Plan:
         if self.window is None or not total.target or total.insured >= total.target:
             return ""
         if self.day > self.window.pays_to:
-            return f"{self.window.name}已于 {_month_day(self.window.pays_to)}结束"
+            return f"{self.window.name}已于 {self._words(self.window.pays_to)}结束"
         if self.day < self.window.pays_from:
-            return f"{self.window.name}自 {_month_day(self.window.pays_from)}开始"
+            return f"{self.window.name}自 {self._words(self.window.pays_from)}开始"
         if not total.since_last_week:
             return "近七日没有新增，暂不预计"
         left = (self.window.pays_to - self.day).days
         reached = total.insured + Decimal(total.since_last_week) / 7 * left
         rate = min(reached / total.target, Decimal(10)) * 100
         verdict = "集中期内可以完成" if reached >= total.target else "集中期内完不成"
-        end = _month_day(self.window.pays_to)
+        end = self._words(self.window.pays_to)
         return f"按近七日进度，到 {end} 预计 {rate:.1f}%，{verdict}"
 
-
-def _month_day(day: date) -> str:
-    return f"{day.month}月{day.day}日"
+    def _words(self, day: date) -> str:
+        """12月31日, with its year where that is another one."""
+        return f"{day.month}月{day.day}日" if day.year == self.day.year else f"{day:%Y-%m-%d}"
 
 
 # Words and rows
@@ -203,28 +205,29 @@ def _answer(place: Place, found: Progress, plan: Plan) -> str:
     if target is None:
         return f"{place.region.path} 已参保 {total.insured:,} 人；任务还没有下达，无法计算完成率。"
     rate = figures.share(total.insured, target)
-    reached = f"（{rate * 100:.1f}%）" if rate is not None else ""
-    drafted = "（按户籍册测算，尚未下达）" if total.target is None else ""
+    drafted = "任务按户籍册测算，尚未下达" if total.target is None else ""
+    reached = "，".join(filter(None, [percent(rate) if rate is not None else "", drafted]))
     gap = max(target - total.insured, 0)
     missing = f"还差 {gap:,}" if gap else "任务已完成"
-    words = (
-        f"{place.region.path} 已参保 {total.insured:,} / {target:,}{drafted}{reached}，{missing}"
-    )
+    counts = f"{total.insured:,} / {target:,}" + (f"（{reached}）" if reached else "")
+    words = f"{place.region.path} 已参保 {counts}，{missing}"
     later = plan.projection(total)
     return f"{words}；{later}。" if later else f"{words}。"
 
 
 def _as_of(found: Progress, fresh: Freshness, *, asked: bool) -> str:
     """How new each source is, and the cut-off where one was asked for."""
-    payments = (
-        f"税务数据截至 {timezone.localtime(fresh.payments):%m-%d %H:%M}"
-        if fresh.payments
-        else "税务明细还没有入库"
-    )
+    payments = f"税务数据截至 {_moment(fresh.payments)}" if fresh.payments else "税务明细还没有入库"
     register = f"户籍 {fresh.register:%Y-%m-%d}" if fresh.register else "户籍名册还没有入库"
-    at = timezone.localtime(found.as_of)
-    when = f"按 {at:%Y-%m-%d %H:%M} 时点统计" if asked else f"统计 {at:%m-%d %H:%M}"
+    when = f"按 {_moment(found.as_of)} 时点统计" if asked else f"统计 {_moment(found.as_of)}"
     return f"{payments} · {register} · {when}"
+
+
+def _moment(at: datetime) -> str:
+    """11-22 10:32, with its year where that is another one."""
+    here = timezone.localtime(at)
+    this_year = here.year == timezone.localdate().year
+    return f"{here:%m-%d %H:%M}" if this_year else f"{here:%Y-%m-%d %H:%M}"
 
 
 def _shown(request: HttpRequest, place: Place, row: Row, plan: Plan) -> dict[str, Any]:
@@ -237,7 +240,7 @@ def _shown(request: HttpRequest, place: Place, row: Row, plan: Plan) -> dict[str
         "gap": None if target is None else max(target - row.insured, 0),
         "rate": figures.share(row.insured, target),
         "mark": plan.expected(target),
-        "state": plan.state(row),
+        "state": plan.state(row.insured, target),
         "url": _url(request, place, "targets:progress", region=row.region.key),
         "insured_url": _url(
             request, place, "targets:progress-names", Figure.INSURED, region=row.region.key
@@ -293,10 +296,12 @@ def _tabs(request: HttpRequest, place: Place, current: str) -> list[dict[str, An
     ]
 
 
-def _names_page(request: HttpRequest, place: Place, found) -> dict[str, Any]:
+def _names_page(
+    request: HttpRequest, place: Place, found: PersonQuerySet, until: datetime | None
+) -> dict[str, Any]:
     ordered = found.select_related("town", "village", "household").order_by(
         "town__order", "village__order", "village_id", "household_id", "pk"
     )
     page = Paginator(ordered, PER_PAGE).get_page(request.GET.get("page"))
-    rows = people.lines(page.object_list, place.policy_year, request.user)
+    rows = people.lines(page.object_list, place.policy_year, request.user, until=until)
     return {"page": page, "names": rows}

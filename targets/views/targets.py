@@ -2,11 +2,13 @@
 
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -42,8 +44,8 @@ class IssueForm(forms.Form):
 def targets(request: HttpRequest, county: str, year: int) -> HttpResponse:
     """Issued numbers with what the register says now beside them, unit by unit."""
     place = enter(request, county, year)
-    *rows, total = target.differences(place.policy_year, region=place.region)
     draft = target.compute(place.policy_year, region=place.region)
+    *rows, total = target.differences(place.policy_year, region=place.region, draft=draft)
     latest = target.latest(place.policy_year, place.region)
     versions = TargetVersion.objects.filter(
         policy_year=place.policy_year, set_by=place.region
@@ -63,7 +65,8 @@ def targets(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "latest": latest,
         "versions": versions.order_by("-number"),
         "may_issue": _may_issue(request, place),
-        "names_open": request.user.job.sees_people,
+        "download_url": _table_url(place) if total.issued else "",
+        "draft_url": _table_url(place, draft="1") if draft.total.target is not None else "",
     }
     return render(request, "targets/targets.html", context)
 
@@ -140,6 +143,11 @@ def _draft_or_404(
         policy_year=place.policy_year, state=TargetVersion.State.DRAFT
     )
     return place, get_object_or_404(drafts.select_related("set_by", "policy_year"), pk=pk)
+
+
+def _table_url(place: Place, **query: str) -> str:
+    url = reverse("targets:table", args=[place.county.key, place.policy_year.year, "targets"])
+    return f"{url}?{urlencode({'region': place.region.key} | query)}"
 
 
 def _may_issue(request: HttpRequest, place: Place) -> bool:

@@ -1,0 +1,52 @@
+"""正式表格 as Excel, in the form the county's pack gives them."""
+
+from io import BytesIO
+from urllib.parse import quote
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_safe
+
+from enrollment import audit
+from enrollment.access import enter
+from enrollment.failure import Failure
+from targets import official
+from targets.navigation import address
+from targets.views.progress import cut_off
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MAY = {"targets": "", "progress": "sees_people"}
+
+
+@require_safe
+def table(request: HttpRequest, county: str, year: int, name: str) -> HttpResponse:
+    """Download a table of the region; ``?draft`` uses what the register gives, and says so."""
+    if name not in MAY:
+        raise Http404
+    place = enter(request, county, year, may=MAY[name])
+    until, _ = cut_off(request)
+    draft = "draft" in request.GET
+    try:
+        made = official.table(
+            place.policy_year, name, region=place.region, draft=draft, until=until
+        )
+    except Failure as failure:
+        messages.error(request, failure.message)
+        return redirect(address(f"targets:{name}", place.policy_year, place.region))
+    audit.record(
+        "download_table",
+        by=request.user,
+        county=place.county,
+        subject=f"{place.region.path} {official.TABLES[name]}",
+        address=request.META.get("REMOTE_ADDR", ""),
+        rows=len(made.rows),
+    )
+    content = BytesIO()
+    official.workbook(made).save(content)
+    kind = f"{official.TABLES[name]}{'（测算稿）' if draft else ''}"
+    file_name = f"{place.region.name}{place.policy_year.year}年度{kind}.xlsx"
+    disposition = f"attachment; filename*=UTF-8''{quote(file_name)}"
+    return HttpResponse(
+        content.getvalue(), content_type=XLSX, headers={"Content-Disposition": disposition}
+    )

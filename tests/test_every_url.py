@@ -1,0 +1,186 @@
+"""Every address × every role: closed when signed out, without a region, and in a foreign one.
+
+A new address without an entry here fails, so nobody can add a page and forget who may open it.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from enrollment.models import Job, Question, Roster, User
+from enrollment.tests.cast import Cast, place
+from targets.models import TargetVersion
+
+EVERYBODY = {
+    "county_officer",
+    "county_viewer",
+    "department_user",
+    "east_officer",
+    "west_officer",
+    "red_star_clerk",
+    "auditor",
+    "administrator",
+}
+SEES_PEOPLE = EVERYBODY - {"department_user", "auditor", "administrator"}
+REVEALS = SEES_PEOPLE - {"county_viewer"}
+NOBODY: set[str] = set()
+
+# Open to anybody, or to whoever has signed in, about no region at all.
+OPEN = {"healthz", "readyz", "enrollment:sign-in"}
+OWN = {
+    "targets:home",
+    "enrollment:sign-out",
+    "enrollment:password",
+    "enrollment:keep-alive",
+}
+
+# Address → (further arguments, which roles of the county may open it). Objects are of 东风镇,
+# 红星村, so that 西河镇 may not, whatever its role.
+PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
+    "enrollment:residents": ({}, SEES_PEOPLE),
+    "enrollment:audit": ({}, {"auditor"}),
+    "enrollment:regions": ({}, {"county_officer", "administrator"}),
+    "enrollment:regions-one": ({"key": "990001101201"}, {"county_officer", "administrator"}),
+    "enrollment:regions-new": ({"key": "990001101"}, {"county_officer", "administrator"}),
+    "enrollment:questions": ({}, SEES_PEOPLE),
+    "enrollment:questions-one": ({"pk": "question"}, SEES_PEOPLE - {"west_officer"}),
+    "enrollment:accounts": ({}, {"administrator"}),
+    "enrollment:accounts-new": ({}, {"administrator"}),
+    "enrollment:accounts-one": ({"pk": "account"}, {"administrator"}),
+    "targets:progress": ({}, SEES_PEOPLE),
+    "targets:progress-names": ({"figure": "missing"}, SEES_PEOPLE),
+    "targets:person": ({"pk": "person"}, SEES_PEOPLE - {"west_officer"}),
+    "targets:reveal": ({"pk": "person"}, REVEALS - {"west_officer"}),
+    "targets:targets": ({}, EVERYBODY),
+    "targets:targets-draft": ({}, {"county_officer"}),
+    "targets:targets-issue": ({"pk": "version"}, {"county_officer"}),
+    "targets:targets-discard": ({"pk": "version"}, {"county_officer"}),
+    "targets:table": ({"name": "progress"}, SEES_PEOPLE),
+    "targets:policy": ({}, EVERYBODY),
+    "targets:policy-pack": ({}, EVERYBODY),
+}
+
+
+def addresses(patterns=None, namespace: str = "") -> Iterator[str]:
+    """The names of all addresses; one without a name is its own path."""
+    for entry in patterns if patterns is not None else get_resolver().url_patterns:
+        if isinstance(entry, URLResolver):
+            inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
+            yield from addresses(entry.url_patterns, inner)
+        elif isinstance(entry, URLPattern):
+            yield f"{namespace}{entry.name}" if entry.name else str(entry.pattern)
+
+
+@pytest.fixture
+def objects(cast: Cast) -> dict[str, object]:
+    """What the addresses about one object are about, all of 红星村 in 东风镇."""
+    roster = Roster.objects.create(
+        county=cast.county,
+        town=cast.east,
+        region=cast.east,
+        policy_year=cast.year,
+        kind="register",
+        file_name="名册.xlsx",
+        sha256="0" * 64,
+        uploaded_by=cast.east_officer,
+    )
+    job = Job.objects.create(verb="read", roster=roster, slot="one", by=cast.east_officer)
+    question = Question.objects.create(
+        **place(cast.red_star),
+        policy_year=cast.year,
+        kind="name_differs",
+        person=cast.people["甲一"],
+        text="姓名不一致",
+        given="甲壹",
+        known="甲一",
+    )
+    version = TargetVersion.objects.create(
+        policy_year=cast.year, set_by=cast.county, number=1, source="computed"
+    )
+    return {
+        "person": cast.people["甲一"].pk,
+        "question": question.pk,
+        "version": version.pk,
+        "account": cast.east_officer.pk,
+        "roster": roster.pk,
+        "job": job.pk,
+    }
+
+
+def address(name: str, objects: dict[str, object], county: str = "990001") -> str:
+    further, _ = PLACED[name]
+    kwargs = {key: objects[value] if value in objects else value for key, value in further.items()}
+    return reverse(name, kwargs={"county": county, "year": 2024, **kwargs})
+
+
+def statuses(browser: Client, url: str) -> list[int]:
+    """What GET and POST answer; 405 says that a method is not for this address."""
+    return [browser.get(url).status_code, browser.post(url).status_code]
+
+
+def test_every_address_is_accounted_for():
+    known = OPEN | OWN | set(PLACED)
+    assert set(addresses()) == known
+
+
+@pytest.mark.parametrize("name", sorted(PLACED))
+def test_signed_out_everything_leads_to_the_sign_in(name, objects, client):
+    url = address(name, objects)
+    for answer in (client.get(url), client.post(url)):
+        assert answer.status_code == 302
+        assert answer.url.startswith(reverse("enrollment:sign-in"))
+
+
+@pytest.mark.parametrize("name", sorted(PLACED))
+@pytest.mark.parametrize("who", ["nobody", "stranger"])
+def test_without_a_region_or_from_next_door_nothing_is_there(name, who, objects, cast, signed_in):
+    browser = signed_in(getattr(cast, who))
+    for status in statuses(browser, address(name, objects)):
+        assert status in (404, 405)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (further, _) in PLACED.items() if {"pk", "key"} & set(further)]
+)
+def test_an_object_is_not_there_under_the_county_next_door(name, objects, cast, signed_in):
+    """The stranger's own county, our object: a number in the address opens nothing."""
+    browser = signed_in(cast.stranger)
+    for status in statuses(browser, address(name, objects, county="990002")):
+        assert status in (403, 404, 405)
+
+
+@pytest.mark.parametrize("name", sorted(PLACED))
+def test_a_foreign_region_is_not_there(name, objects, cast, signed_in):
+    for user, region in ((cast.east_officer, cast.west), (cast.county_officer, cast.neighbour)):
+        browser = signed_in(user)
+        for status in statuses(browser, f"{address(name, objects)}?region={region.key}"):
+            assert status in (403, 404, 405)
+
+
+@pytest.mark.parametrize("name", sorted(PLACED))
+def test_each_role_opens_what_is_its_own(name, objects, cast, signed_in):
+    _, allowed = PLACED[name]
+    users: dict[str, User] = {key: cast.users[key] for key in EVERYBODY}
+    opened = set()
+    for key, user in users.items():
+        status = signed_in(user).get(address(name, objects)).status_code
+        if status == 405:
+            status = signed_in(user).post(address(name, objects)).status_code
+        assert status < 500
+        if status not in (403, 404):
+            opened.add(key)
+    assert opened == allowed
+
+
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_what_is_one_s_own_opens_without_a_region(name, cast, signed_in):
+    url = reverse(name)
+    assert all(status < 400 or status == 405 for status in statuses(signed_in(cast.nobody), url))
+
+
+def test_without_a_region_nothing_of_anybody_is_shown(cast, signed_in):
+    page = signed_in(cast.nobody).get("/").content.decode()
+    for text in ("示范县", "东风镇", "甲一"):
+        assert text not in page
