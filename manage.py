@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """Run a command of the portal, with the embedded servers around it where it needs data."""
 
+import json
 import os
 import sys
 from contextlib import ExitStack
@@ -47,6 +48,9 @@ def main() -> None:
                     bring_tables_up_to_date()
             execute_from_command_line(sys.argv)
     except environment.EnvironmentProblem as problem:
+        if "--json" in sys.argv:
+            error = {"code": "environment", "message": str(problem)}
+            print(json.dumps({"error": error}, ensure_ascii=False))
         environment.stop_with(problem)
 
 
