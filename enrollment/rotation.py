@@ -101,7 +101,7 @@ def _reseal_column(model: type[models.Model], column: str, keys: Vault, tell: Te
                 )
             last = rows[-1][0]
             done += len(rows)
-            tell(f"{table}.{name}", done, total)
+            tell(f"{model._meta.verbose_name}·{_label(model, column)}", done, total)
     return done
 
 
@@ -167,3 +167,7 @@ def indexes_match(sample: int = 200) -> bool:
 def _quoted(model: type[models.Model], column: str) -> tuple[str, str]:
     quote = connection.ops.quote_name
     return quote(model._meta.db_table), quote(column)
+
+
+def _label(model: type[models.Model], column: str) -> str:
+    return str(getattr(model._meta.get_field(column), "verbose_name", column))
