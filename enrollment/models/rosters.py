@@ -43,17 +43,23 @@ class Mode(models.TextChoices):
 
 class RosterQuerySet(models.QuerySet):
     def visible_to(self, user) -> Self:
-        """Rosters for the user's area; a department's uploader sees its own hand-ins only."""
+        """Rosters for the user's area; a department's uploader sees its own hand-ins only.
+
+        Lists of a sensitive status are the county's: below it not even their names are seen.
+        """
         if not getattr(user, "is_authenticated", False) or not user.is_active:
             return self.none()
         job = user.job
+        if not job.sees_rosters:
+            return self.none()
         if job.own_department:
             return self.filter(
                 within(user), department__isnull=False, department=user.department_id
             )
-        if not job.sees_people:
-            return self.none()
-        return self.filter(within(user) if user.region_id else NOTHING)
+        mine = self.filter(within(user) if user.region_id else NOTHING)
+        if job.level != "county":
+            mine = mine.exclude(status_kind__sensitive=True)
+        return mine
 
 
 class Roster(models.Model):
@@ -259,7 +265,7 @@ class Stage(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = "名册暂存"
-        indexes = [models.Index(fields=["roster_id", "id_index"], name="stage_roster_person")]
+        indexes = [models.Index(fields=["roster_id"], name="stage_roster")]
 
 
 class HeadingMap(models.Model):

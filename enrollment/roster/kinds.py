@@ -56,6 +56,8 @@ class Kind:
     """A full list ends what it no longer names."""
     modes: tuple[str, ...] = (Mode.FULL, Mode.SUPPLEMENT)
     hint: str = ""
+    unit: str = "人"
+    """What its entries are counted in, as sentences about it say: 新增 123 人."""
 
 
 KINDS: dict[str, Kind] = {}

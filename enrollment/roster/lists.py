@@ -64,11 +64,11 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
             (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
              name, raw, before)
         SELECT m.roster_id, m.sheet, m.row, m.part, m.outcome,
-            CASE WHEN m.outcome <> 'problems' THEN '' WHEN m.nth > 1 THEN 'repeated'
+            CASE WHEN m.outcome <> 'problems' THEN '' WHEN m.repeated THEN 'repeated'
                  ELSE 'name_differs' END,
             left(concat_ws('；',
                 CASE
-                    WHEN m.nth > 1 THEN '与第' || m.first_row || '行同一证件号，'
+                    WHEN m.repeated THEN '与第' || m.first_row || '行同一证件号，'
                         || CASE WHEN m.outcome = 'unchanged' THEN '只计一次' ELSE '姓名不一致' END
                     WHEN m.outcome = 'problems'
                         THEN '在册姓名为“' || m.known_name || '”，与名册不一致'
@@ -83,8 +83,8 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
                 jsonb_build_object('since', f.since, 'note', f.note,
                     'written_by_id', f.written_by_id) AS before,
                 CASE
-                    WHEN nth > 1 AND name IS DISTINCT FROM first_name THEN 'problems'
-                    WHEN nth > 1 THEN 'unchanged'
+                    WHEN repeated AND NOT same_name THEN 'problems'
+                    WHEN repeated THEN 'unchanged'
                     WHEN name_differs THEN 'problems'
                     WHEN (%(town)s::bigint IS NOT NULL AND at_town <> %(town)s)
                         OR (%(village)s::bigint IS NOT NULL AND at_village <> %(village)s)

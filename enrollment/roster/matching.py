@@ -45,12 +45,46 @@ def carry_over(roster: Roster, cursor: CursorWrapper) -> None:
     )
 
 
+def find_repeats(roster: Roster, cursor: CursorWrapper) -> None:
+    """Make the temporary table ``repeats``: lines of somebody an earlier line of the file names.
+
+    Only the few numbers that occur twice are sorted; the whole roster need not be.
+    """
+    cursor.execute("DROP TABLE IF EXISTS repeats")
+    cursor.execute(
+        """
+        CREATE TEMP TABLE repeats ON COMMIT DROP AS
+        SELECT * FROM (
+            SELECT s.id, row_number() OVER same AS nth,
+                   first_value(s.row) OVER same AS first_row,
+                   s.name IS NOT DISTINCT FROM first_value(s.name) OVER same AS same_name,
+                   s.village_id IS NOT DISTINCT FROM first_value(s.village_id) OVER same
+                       AND s.household_number IS NOT DISTINCT FROM
+                           first_value(s.household_number) OVER same AS same_home
+            FROM enrollment_stage s
+            JOIN (
+                SELECT id_index, doc_type FROM enrollment_stage
+                WHERE roster_id = %(roster)s AND fate IS NULL
+                GROUP BY id_index, doc_type HAVING count(*) > 1
+            ) twice USING (id_index, doc_type)
+            WHERE s.roster_id = %(roster)s AND s.fate IS NULL
+            WINDOW same AS (
+                PARTITION BY s.id_index, s.doc_type ORDER BY s.sheet, s.row, s.part
+            )
+        ) told WHERE nth > 1
+        """,
+        {"roster": roster.pk},
+    )
+    cursor.execute("ANALYZE repeats")
+
+
 def match(roster: Roster, cursor: CursorWrapper) -> None:
     """Make the temporary table ``matched``: each undecided line with its person and place.
 
     Somebody the county does not know gets a reserved id and stands in the 未落实 of the town the
-    line names, else of the county. ``nth`` counts the lines of one person in this file.
+    line names, else of the county. ``repeated`` tells the later lines of one person in this file.
     """
+    find_repeats(roster, cursor)
     cursor.execute("DROP TABLE IF EXISTS matched")
     cursor.execute(
         """
@@ -77,18 +111,16 @@ def match(roster: Roster, cursor: CursorWrapper) -> None:
                     <> upper(translate(l.name, '•・‧．∙⋅●.', '········')) AS name_differs,
                COALESCE(p.town_id, l.town_id, %(nowhere_town)s) AS at_town,
                COALESCE(p.village_id, u.id, %(nowhere)s) AS at_village,
-               row_number() OVER same AS nth,
-               first_value(l.row) OVER same AS first_row,
-               first_value(l.name) OVER same AS first_name
+               t.id IS NOT NULL AS repeated,
+               t.first_row,
+               t.same_name
         FROM lines l
         LEFT JOIN enrollment_person p
             ON p.county_id = %(county)s AND p.id_index = l.id_index AND p.doc_type = l.doc_type
         LEFT JOIN strangers x ON x.id_index = l.id_index AND x.doc_type = l.doc_type
         LEFT JOIN enrollment_region u
             ON u.parent_id = l.town_id AND u.placeholder AND u.level = 'village'
-        WINDOW same AS (
-            PARTITION BY l.id_index, l.doc_type ORDER BY l.sheet, l.row, l.part
-        )
+        LEFT JOIN repeats t ON t.id = l.id
         """,
         parameters(roster),
     )

@@ -254,4 +254,5 @@ KIND = Kind(
     ends_missing=False,
     modes=(Mode.SUPPLEMENT,),
     hint="税务部门的缴费明细；一人多行相加，退费为负数，零申报填 0",
+    unit="笔",
 )

@@ -207,6 +207,7 @@ def apply(
         connection.cursor() as cursor,
     ):
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, roster.county_id])
+        cursor.execute("SET LOCAL work_mem = '128MB'")
         roster = _ready(roster)
         if _revision(roster) != roster.read_revision:
             RosterRow.objects.filter(roster=roster)._raw_delete(using="default")  # type: ignore[attr-defined]
@@ -349,22 +350,23 @@ def by_town(roster: Roster) -> list[dict[str, Any]]:
 def _decide(roster: Roster, kind: Kind, cursor: CursorWrapper) -> None:
     """Give every staged line its entry and fate, and count them. Under the shared lock."""
     cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LOCK, roster.county_id])
+    # A county is hashed and sorted here; the server's usual 4 MB would go through the disk.
+    cursor.execute("SET LOCAL work_mem = '128MB'")
     roster.read_revision = _revision(roster)
     kind.diff(roster, cursor)
     cursor.execute(
-        """
-        SELECT fate, count(*), count(DISTINCT person_id) FILTER (WHERE row IS NOT NULL)
-        FROM enrollment_rosterrow WHERE roster_id = %s GROUP BY fate
-        """,
+        "SELECT fate, count(*) FROM enrollment_rosterrow WHERE roster_id = %s GROUP BY fate",
         [roster.pk],
     )
-    found = {fate: count for fate, count, _ in cursor.fetchall()}
+    found = dict(cursor.fetchall())
     for fate in Fate.values:
         setattr(roster, fate, found.get(fate, 0))
     cursor.execute(
         """
-        SELECT count(DISTINCT person_id) FROM enrollment_rosterrow
-        WHERE roster_id = %s AND row IS NOT NULL
+        SELECT count(*) FROM (
+            SELECT DISTINCT person_id FROM enrollment_rosterrow
+            WHERE roster_id = %s AND row IS NOT NULL AND person_id IS NOT NULL
+        ) people
         """,
         [roster.pk],
     )

@@ -21,6 +21,11 @@ class Places:
     def __init__(self, county: Region, region: Region, *, propose: bool) -> None:
         regions.ensure_placeholders(county)
         self.county, self.region = county, region
+        # The town of the roster's region, where it is a town or lies in one.
+        self.own_town: int | None = {
+            Level.TOWN: region.pk,
+            Level.VILLAGE: region.parent_id,
+        }.get(Level(region.level))
         self._towns: dict[str, int | None] = {}
         self._villages: dict[tuple[int, str], int | None] = {}
         self.unplaced: dict[int, int] = {}
@@ -50,13 +55,6 @@ class Places:
         self._town_names = sorted(self._towns, key=len, reverse=True)
         self._reserved = _reserved_ids() if propose else iter(())
         self._seen: dict[tuple[str, str], tuple[int, int] | str] = {}
-
-    @property
-    def own_town(self) -> int | None:
-        """The town of the roster's region, where it is a town or lies in one."""
-        return {Level.TOWN: self.region.pk, Level.VILLAGE: self.region.parent_id}.get(
-            Level(self.region.level)
-        )
 
     def locate(self, town: str, village: str, *, propose: bool) -> tuple[int, int] | str:
         """The ids of town and village, or a sentence saying what is not known.

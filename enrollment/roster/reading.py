@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,17 @@ FIELDS = (
     "amount", "paid_at", "arrived_at", "channel", "serial", "number", "facts", "raw",
     "town_id", "village_id",
 )  # fmt: skip
+# Columns every kind has; the others are staged where a kind names them.
+ALWAYS = {
+    "sheet", "row", "part", "fate", "code", "reason", "doc_type", "id_index", "tail_index",
+    "id_cipher", "name", "sex", "birth", "phone", "facts", "raw", "town_id", "village_id",
+}  # fmt: skip
+TEXTS = ("code", "reason", "name", "phone", "household_number", "relation", "address", "note",
+         "channel", "serial")  # fmt: skip
+FILLED_DOWN = {"town", "village", "household_number", "address"}
 BATCH = 2000
+# field, column, parser, longest text (0: no limit)
+Plan = list[tuple[str, int, Callable[[object], Any], int]]
 PHASES = {"checking": "检查文件", "opening": "打开文件", "reading": "读取并核对"}
 
 
@@ -42,10 +51,6 @@ class Reading:
     staged: int = 0
     proposals: list[dict[str, Any]] = field(default_factory=list)
     unread_sheets: list[str] = field(default_factory=list)
-
-
-def _text(value: object) -> str:
-    return cells.text(value)
 
 
 def _sex(value: object) -> str:
@@ -87,7 +92,7 @@ def stage(
 ) -> Reading:
     """Read the file at ``path`` into staging. Raises Refused (the file) or HeadingsUnknown."""
     reader = _Reader(roster, kind, mapping)
-    copy = "COPY enrollment_stage (roster_id, {}) FROM STDIN".format(", ".join(FIELDS))
+    copy = f"COPY enrollment_stage (roster_id, {', '.join(reader.fields)}) FROM STDIN"
 
     def progress(phase: str, done: int, total: int | None) -> None:
         watch.tell(PHASES[phase], done, total)
@@ -114,8 +119,13 @@ class _Reader:
         self.result = Reading()
         self.unrecognised: list[headings.HeadingsUnknown] = []
         self.titles = {column.field: column.title for column in kind.columns}
+        told = {column.field for column in kind.columns}
+        self.fields = [name for name in FIELDS if name in ALWAYS or name in told]
+        self._pattern = f"{roster.pk}" + "\t%s" * len(self.fields) + "\n"
         self.declared: list[int] = []
-        self._prefix = f"{roster.pk}\t"
+        self.pairs: list[tuple[int, int]] = []
+        self.many = False
+        self._json = json.JSONEncoder(ensure_ascii=False, default=cells.shown).encode
 
     # ------------------------------------------------------------ sheets
 
@@ -123,7 +133,8 @@ class _Reader:
         """COPY lines in batches, sheet by sheet; each sheet's own headings are found first."""
         current = -1
         skipping = visible_read = False
-        plan: list[tuple[str, int, Callable[[object], Any]]] = []
+        plan: Plan = []
+        below: set[int] = set()
         head: list[list[Any]] = []
         layout: headings.Layout | None = None
         for block in blocks:
@@ -153,7 +164,11 @@ class _Reader:
                     self._ignored(current, first + at, "标题行")
                     for at in range(min(layout.first_data_row, len(rows)))
                 ]
+                below = {layout.columns[f] for f in FILLED_DOWN & set(layout.columns)}
+                _fill_down(block, below)
                 rows, first = rows[layout.first_data_row :], first + layout.first_data_row
+            else:
+                _fill_down(block, below)
             for start in range(0, len(rows), BATCH):
                 out: list[str] = []
                 for at, row in enumerate(rows[start : start + BATCH], first + start):
@@ -181,16 +196,18 @@ class _Reader:
         ]
         return self.result
 
-    def _plan(self, layout: headings.Layout) -> list[tuple[str, int, Callable[[object], Any]]]:
-        """What to parse where: every recognised column except the pairs of name and number."""
+    def _plan(self, layout: headings.Layout) -> Plan:
+        """What to parse where: every recognised column but name and number, which come in pairs."""
+        columns = layout.columns
+        self.pairs = layout.pairs or [(columns.get("name", -1), columns.get("id_number", -1))]
+        self.many = len(self.pairs) > 1
         self.declared = sorted(
             {*layout.columns.values(), *(column for pair in layout.pairs for column in pair)}
         )
-        paired = {"name", "id_number"} if layout.pairs else set()
         return [
-            (field, index, PARSERS.get(field, _text))
-            for field, index in layout.columns.items()
-            if field not in paired and field != "id_number"
+            (field, index, PARSERS.get(field, cells.text), LIMITS.get(field, 0))
+            for field, index in columns.items()
+            if field not in ("name", "id_number")
         ]
 
     # ------------------------------------------------------------ rows
@@ -207,7 +224,7 @@ class _Reader:
         number: int,
         row: list[Any],
         layout: headings.Layout,
-        plan: list[tuple[str, int, Callable[[object], Any]]],
+        plan: Plan,
     ) -> None:
         """Parse one row into as many lines as it has people."""
         self.result.staged += 1
@@ -217,39 +234,42 @@ class _Reader:
         width = len(row)
         shared: dict[str, Any] = {"code": "", "reason": ""}
         problems: list[str] = []
-        for field_name, index, parse in plan:
+        text = cells.text
+        for field_name, index, parse, limit in plan:
             cell = row[index] if index < width else ""
             if cell == "" or cell is None:
                 continue
             try:
-                value = parse(cell)
+                if parse is text and type(cell) is str and cell.isprintable():
+                    value: Any = cell.strip()  # what text() would do, without the call
+                else:
+                    value = parse(cell)
             except CellError as error:
                 problems.append(f"{self.titles[field_name]}“{cells.shown(cell)[:40]}”：{error}")
                 continue
             if value is None or value == "":
                 continue
-            limit = LIMITS.get(field_name)
             if limit and len(value) > limit:
                 problems.append(f"{self.titles[field_name]}超过{limit}个字")
                 continue
             shared[field_name] = value
         raw = self._raw(row)
-        pairs = layout.pairs or [
-            (layout.columns.get("name", -1), layout.columns.get("id_number", -1))
-        ]
         part = 0
-        for name_at, id_at in pairs:
+        for name_at, id_at in self.pairs:
             name_cell = row[name_at] if 0 <= name_at < width else ""
             id_cell = row[id_at] if 0 <= id_at < width else ""
-            if part and name_cell == "" and id_cell == "":
+            if name_cell == "" and id_cell == "" and len(self.pairs) > 1:
                 continue
-            if not part and len(pairs) > 1 and name_cell == "" and id_cell == "":
-                continue
-            line = Line(dict(shared), list(problems), code="bad_cell" if problems else "")
+            line = Line(dict(shared) if self.many else shared, list(problems))
+            if problems:
+                line.code = "bad_cell"
             if self.kind.about_people:
-                if layout.pairs and name_cell not in ("", None):
+                if name_cell != "":
                     try:
-                        line.values["name"] = cells.name(name_cell)
+                        if name := cells.name(name_cell):
+                            if len(name) > LIMITS["name"]:
+                                line.refuse("bad_cell", f"姓名超过{LIMITS['name']}个字")
+                            line.values["name"] = name
                     except CellError as error:
                         line.refuse("bad_cell", f"姓名：{error}")
                 self._identify(line, id_cell)
@@ -277,7 +297,7 @@ class _Reader:
         seal = self.vault
         values["doc_type"] = kind
         values["id_index"] = seal.index_hex(number)
-        values["id_cipher"] = seal.seal(number)
+        values["id_cipher"] = "\\\\x" + seal.seal(number).hex()
         if birth:
             values["tail_index"] = seal.index_hex(f"{birth:%Y%m%d}{number[-4:]}")
             if (said := values.get("birth")) and said != birth:
@@ -309,9 +329,11 @@ class _Reader:
         if propose and not village and found[1] == places.unplaced.get(found[0]):
             line.remarks.append("没有村名，先放在该乡镇的未落实")
 
-    def _line(self, line: Line, sheet: int, number: int, part: int, raw: bytes) -> str:
+    def _line(self, line: Line, sheet: int, number: int, part: int, raw: str) -> str:
         values = line.values
         values["sheet"], values["row"], values["part"], values["raw"] = sheet, number, part, raw
+        if "facts" in values:
+            values["facts"] = self._json(values["facts"]).replace("\\", "\\\\")
         if line.problems:
             values["fate"], values["code"] = "problems", line.code
             values["reason"] = "；".join(line.problems)[:300]
@@ -320,37 +342,27 @@ class _Reader:
             values["reason"] = "；".join(line.remarks)[:300]
         return self._copy(values)
 
-    def _raw(self, row: list[Any]) -> bytes:
+    def _raw(self, row: list[Any]) -> str:
         """The declared cells as they came, sealed: kept when the file itself is long gone."""
-        kept = [
-            cell if isinstance(cell, str | int | float | bool) else cells.shown(cell)
-            for cell in (row[i] if i < len(row) else "" for i in self.declared)
-        ]
-        return self.vault.seal(json.dumps(kept, ensure_ascii=False))
+        width = len(row)
+        kept = [row[i] if i < width else "" for i in self.declared]
+        return "\\\\x" + self.vault.seal(self._json(kept)).hex()
 
     def _copy(self, values: dict[str, Any]) -> str:
-        """A line of PostgreSQL's COPY text format."""
+        """A line of PostgreSQL's COPY text format: text escaped, the rest is safe as it is."""
         get = values.get
-        return self._prefix + "\t".join([_encode(get(name)) for name in FIELDS]) + "\n"
+        for name in TEXTS:
+            if (text := get(name)) and "\\" in text:
+                values[name] = text.replace("\\", "\\\\")
+        return self._pattern % tuple(
+            ["\\N" if (value := get(name)) is None else value for name in self.fields]
+        )
 
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def _encode(value: Any) -> str:
-    if value is None:
-        return "\\N"
-    kind = type(value)
-    if kind is str:
-        if value.isprintable() and "\\" not in value:
-            return value
-        return value.translate(_ESCAPES)
-    if kind is bytes:
-        return "\\\\x" + value.hex()
-    if kind is int:
-        return str(value)
-    if kind is datetime or kind is date:
-        return value.isoformat()
-    if kind is Decimal:
-        return format(value, "f")
-    return json.dumps(value, ensure_ascii=False).translate(_ESCAPES)
+def _fill_down(block: workbook.Block, columns: set[int]) -> None:
+    """Give rows under a cell merged downwards its text, for place and household only."""
+    for at, column, value in block.merged:
+        if column in columns:
+            row = block.rows[at]
+            row.extend([""] * (column + 1 - len(row)))
+            row[column] = value

@@ -72,6 +72,7 @@ def check(line: Line, places: Places) -> None:
 
 def diff(roster: Roster, cursor: CursorWrapper) -> None:
     matching.carry_over(roster, cursor)
+    matching.find_repeats(roster, cursor)
     given = matching.parameters(roster)
     cursor.execute(
         """
@@ -79,11 +80,10 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
             (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
              name, raw, before)
         SELECT roster_id, sheet, row, part, fate,
-               CASE WHEN fate = 'problems' THEN
-                    CASE WHEN nth > 1 THEN 'repeated' ELSE 'name_differs' END
-               ELSE '' END,
+               CASE WHEN fate <> 'problems' THEN '' WHEN repeated THEN 'repeated'
+                    ELSE 'name_differs' END,
                left(concat_ws('；',
-                   CASE WHEN nth > 1 THEN '与第' || first_row || '行同一证件号，'
+                   CASE WHEN repeated THEN '与第' || first_row || '行同一证件号，'
                         || CASE WHEN fate = 'unchanged' THEN '内容相同，只计一次'
                            ELSE '内容不一致，请核对后只留一行' END
                    WHEN fate = 'problems' THEN '在册姓名为“' || known_name || '”，与名册不一致'
@@ -98,12 +98,19 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     THEN nextval(pg_get_serial_sequence('enrollment_person', 'id'))
                     ELSE known_id END,
                town_id, village_id, name, raw,
-               CASE WHEN fate = 'changed' THEN before END
+               CASE WHEN fate = 'changed' THEN (
+                    SELECT jsonb_build_object(
+                        'town_id', p.town_id, 'village_id', p.village_id,
+                        'household_id', p.household_id, 'relation', p.relation,
+                        'phone', p.phone, 'on_roll_from', p.on_roll_from,
+                        'on_roll_to', p.on_roll_to, 'written_by_id', p.written_by_id)
+                    FROM enrollment_person p WHERE p.id = known_id
+               ) END
         FROM (
             SELECT l.*,
                 CASE
-                    WHEN nth > 1 AND same_as_first THEN 'unchanged'
-                    WHEN nth > 1 THEN 'problems'
+                    WHEN repeated AND same THEN 'unchanged'
+                    WHEN repeated THEN 'problems'
                     WHEN known_id IS NULL THEN 'new'
                     WHEN name_differs THEN 'problems'
                     WHEN moves OR rehoused OR related OR rephoned OR returns THEN 'changed'
@@ -124,17 +131,9 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     s.relation IS NOT NULL AND p.relation <> s.relation AS related,
                     s.phone IS NOT NULL AND p.phone <> s.phone AS rephoned,
                     p.on_roll_from IS NULL OR p.on_roll_to IS NOT NULL AS returns,
-                    row_number() OVER same AS nth,
-                    first_value(s.row) OVER same AS first_row,
-                    s.name = first_value(s.name) OVER same
-                        AND s.village_id = first_value(s.village_id) OVER same
-                        AND s.household_number IS NOT DISTINCT FROM
-                            first_value(s.household_number) OVER same AS same_as_first,
-                    jsonb_build_object(
-                        'town_id', p.town_id, 'village_id', p.village_id,
-                        'household_id', p.household_id, 'relation', p.relation,
-                        'phone', p.phone, 'on_roll_from', p.on_roll_from,
-                        'on_roll_to', p.on_roll_to, 'written_by_id', p.written_by_id) AS before
+                    t.id IS NOT NULL AS repeated,
+                    t.first_row,
+                    t.same_name AND t.same_home AS same
                 FROM enrollment_stage s
                 LEFT JOIN enrollment_person p
                     ON p.county_id = %(county)s AND p.id_index = s.id_index
@@ -142,10 +141,8 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                 LEFT JOIN enrollment_household h ON h.id = p.household_id
                 LEFT JOIN enrollment_region u ON u.id = s.village_id
                 LEFT JOIN enrollment_region v ON v.id = p.village_id
+                LEFT JOIN repeats t ON t.id = s.id
                 WHERE s.roster_id = %(roster)s AND s.fate IS NULL
-                WINDOW same AS (
-                    PARTITION BY s.id_index, s.doc_type ORDER BY s.sheet, s.row, s.part
-                )
             ) l
         ) decided
         """,
