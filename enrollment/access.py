@@ -16,10 +16,11 @@ from enrollment.models import PolicyYear, Region, User
 
 @dataclass(frozen=True)
 class Place:
-    """Where a page stands: the year of a county, and the region within the user's area."""
+    """Where a page stands: a county's year, the region within the user's area, and who asks."""
 
     policy_year: PolicyYear
     region: Region
+    user: User
 
     @property
     def county(self) -> Region:
@@ -32,11 +33,19 @@ def enter(request: HttpRequest, county: str, year: int, *, may: str = "") -> Pla
     ``may`` names the permission of `roles.Role` that the page wants. Raises Http404 for what is
     not in the user's area, PermissionDenied for what is not in the role.
     """
-    policy_year = year_or_404(request.user, county, year)
-    region = region_or_404(request.user, policy_year, request.GET.get("region", ""))
-    request.place = Place(policy_year, region)  # type: ignore[attr-defined]
-    require(request.user, may)
+    user = user_of(request)
+    policy_year = year_or_404(user, county, year)
+    region = region_or_404(user, policy_year, request.GET.get("region", ""))
+    request.place = Place(policy_year, region, user)  # type: ignore[attr-defined]
+    require(user, may)
     return request.place  # type: ignore[attr-defined]
+
+
+def user_of(request: HttpRequest) -> User:
+    """Who asks; pages are closed to everybody who has not signed in (LoginRequiredMiddleware)."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
 
 
 def year_or_404(user: User, county: str, year: int) -> PolicyYear:

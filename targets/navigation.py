@@ -64,7 +64,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "sign_out_url": reverse("enrollment:sign-out"),
     }
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
+    if not isinstance(user, User):
         return context
     context |= {
         "user_links": [{"url": reverse("enrollment:password"), "label": "修改密码"}],
@@ -103,7 +103,7 @@ def _default_place(user: User) -> Place | None:
     policy_year = newest_year(user)
     if policy_year is None or user.region is None:
         return None
-    return Place(policy_year, user.region)
+    return Place(policy_year, user.region, user)
 
 
 def _rail(user: User, place: Place, current: str) -> list[dict[str, Any]]:

@@ -181,7 +181,8 @@ def names(
     if viewer is not None:
         on_roll = on_roll.visible_to(viewer)
     taken = Q(pk__in=deducted(policy_year).values("person"))
-    paid = Q(pk__in=insured.members(policy_year, until=until))
+    asked = insured.few(on_roll, region)
+    paid = Q(pk__in=insured.members(policy_year, until=until, among=asked))
     match figure:
         case Figure.POPULATION:
             return on_roll

@@ -111,7 +111,7 @@ def objects(cast: Cast) -> dict[str, object]:
 
 def address(name: str, objects: dict[str, object], county: str = "990001") -> str:
     further, _ = PLACED[name]
-    kwargs = {key: objects[value] if value in objects else value for key, value in further.items()}
+    kwargs = {key: objects.get(str(value), value) for key, value in further.items()}
     return reverse(name, kwargs={"county": county, "year": 2024, **kwargs})
 
 

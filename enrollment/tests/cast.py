@@ -114,13 +114,14 @@ def make_payment(
     when: str = "2023-11-20 10:00",
     serial: str | None = None,
 ) -> Payment:
-    """A payment and, where there is none yet, the enrolment it stands for."""
+    """A payment and, where there is none yet, the enrolment it stands for; bumps the year."""
     where = {
         "county_id": person.county_id,
         "town_id": person.town_id,
         "village_id": person.village_id,
     }
     Enrollment.objects.get_or_create(policy_year=year, person=person, defaults=where)
+    year.bump()
     return Payment.objects.create(
         **where,
         policy_year=year,
@@ -133,6 +134,7 @@ def make_payment(
 
 
 def make_status(person: Person, kind: StatusKind, **fields: Any) -> Status:
+    kind.policy_year.bump()
     return Status.objects.create(
         county_id=person.county_id,
         town_id=person.town_id,

@@ -37,7 +37,7 @@ class Filter(forms.Form):
     """What the list is narrowed to; everything optional."""
 
     user = forms.CharField(label="账号", max_length=150, required=False)
-    action = forms.ChoiceField(label="操作", required=False)
+    action = forms.ChoiceField()
     since = forms.DateField(
         label="自", required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
@@ -49,7 +49,9 @@ class Filter(forms.Form):
     def __init__(self, *args, actions: list[str], **kwargs) -> None:
         super().__init__(*args, **kwargs)
         words = [(action, ACTIONS.get(action, action)) for action in actions]
-        self.fields["action"].choices = [("", "全部"), *words]
+        self.fields["action"] = forms.ChoiceField(
+            label="操作", required=False, choices=[("", "全部"), *words]
+        )
 
     def narrow(self, events: AuditQuerySet) -> AuditQuerySet:
         """The events that all the filled-in fields allow; days are whole days in Shanghai."""
@@ -71,7 +73,7 @@ class Filter(forms.Form):
 def audit(request: HttpRequest, county: str, year: int) -> HttpResponse:
     """The trail of the county, newest first; by account, action, time or person."""
     place = enter(request, county, year, may="reads_audit")
-    visible = AuditEvent.objects.visible_to(request.user).filter(county=place.county)
+    visible = AuditEvent.objects.visible_to(place.user).filter(county=place.county)
     problem = ""
     if request.method == "POST":
         try:

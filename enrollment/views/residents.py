@@ -29,7 +29,7 @@ def residents(request: HttpRequest, county: str, year: int) -> HttpResponse:
     if request.method == "POST":
         return _search(request, place)
     search = _kept(request)
-    visible = people.visible(request.user, place.policy_year)
+    visible = people.visible(place.user, place.policy_year)
     here = visible.in_region(place.region)
     if search is not None:
         found = people.find(search, among=visible)
@@ -48,7 +48,7 @@ def _search(request: HttpRequest, place: Place) -> HttpResponse:
         return _page(request, place, problem=failure.message, status=400)
     audit.record(
         "search",
-        by=request.user,
+        by=place.user,
         county=place.county,
         subject={"id": "证件号码", "tail": "后四位和出生日期", "phone": "电话", "name": "姓名"}[
             search.kind
@@ -85,7 +85,7 @@ def _page(
         "answer": _answer(place, search, page),
         "search": search,
         "page": page,
-        "rows": people.lines(page, place.policy_year, request.user) if page else [],
+        "rows": people.lines(page, place.policy_year, place.user) if page else [],
         "problem": problem,
         "typed_birth": request.POST.get("birth", ""),
         "policy_year": place.policy_year,

@@ -26,6 +26,7 @@ from enrollment.models import (
     User,
 )
 from enrollment.roster.kinds import KINDS
+from enrollment.scope import Placed
 
 HISTORY_LIMIT = 30
 MARKS = {
@@ -44,7 +45,7 @@ def person(request: HttpRequest, county: str, year: int, pk: int) -> HttpRespons
     somebody = _get(request, place, pk)
     audit.record(
         "open_person",
-        by=request.user,
+        by=place.user,
         county=place.county,
         person_id=somebody.pk,
         address=request.META.get("REMOTE_ADDR", ""),
@@ -62,20 +63,20 @@ def reveal(request: HttpRequest, county: str, year: int, pk: int) -> HttpRespons
         full = people.reveal(
             somebody,
             field=field,
-            by=request.user,
+            by=place.user,
             reason=request.POST.get("reason", ""),
             address=request.META.get("REMOTE_ADDR", ""),
         )
     except Failure as failure:
         messages.error(request, failure.message)
         return _show(request, place, somebody, status=400)
-    if request.htmx:
+    if request.headers.get("HX-Request"):
         return render(request, "_masked.html", {"full": full})
     return _show(request, place, somebody, revealed={field: full})
 
 
 def _get(request: HttpRequest, place: Place, pk: int) -> Person:
-    visible = people.visible(request.user, place.policy_year)
+    visible = people.visible(place.user, place.policy_year)
     return get_object_or_404(
         visible.select_related("county", "town", "village", "household"), pk=pk
     )
@@ -89,7 +90,7 @@ def _show(
     revealed: dict[str, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    policy_year, viewer = place.policy_year, request.user
+    policy_year, viewer = place.policy_year, place.user
     enrollment = (
         Enrollment.objects.filter(policy_year=policy_year, person=somebody)
         .select_related("town", "village", "tier", "group")
@@ -119,7 +120,7 @@ def _show(
         .select_related("policy_year")
         .order_by("-policy_year__year"),
         "handed_in": _handed_in(somebody, viewer),
-        "changes": _changes(somebody, viewer),
+        "changes": _changes(somebody),
     }
     return render(request, "targets/person.html", context, status=status)
 
@@ -168,16 +169,15 @@ def _members(place: Place, somebody: Person, viewer: User) -> list[dict[str, Any
 def _counts_at(place: Place, somebody: Person, enrollment: Enrollment | None) -> dict[str, Any]:
     """The village whose figures somebody is in, and by which rule of the year."""
     by_register = place.policy_year.attribution == "register"
+    at: Placed = somebody
+    why = "按户籍册" if by_register else "尚未登记参保，按户籍册"
     if enrollment is not None and not by_register:
         at, why = enrollment, "按参保登记地"
-    else:
-        at, why = somebody, "按户籍册" if by_register else "尚未登记参保，按户籍册"
     return {
         "town": at.town,
         "village": at.village,
         "why": why,
         "unplaced": at.village.placeholder,
-        "differs": at.village_id != somebody.village_id,
     }
 
 
@@ -227,7 +227,7 @@ FIELDS = {
 }
 
 
-def _changes(somebody: Person, viewer: User) -> list[dict[str, Any]]:
+def _changes(somebody: Person) -> list[dict[str, Any]]:
     """What was changed about somebody, newest first: field, before, after, when, by whom."""
     events = list(
         apps.get_model("enrollment", "PersonEvent")

@@ -42,7 +42,7 @@ def policy_pack(request: HttpRequest, county: str, year: int) -> HttpResponse:
     place = enter(request, county, year)
     audit.record(
         "download_pack",
-        by=request.user,
+        by=place.user,
         county=place.county,
         subject=f"{place.policy_year}",
         address=request.META.get("REMOTE_ADDR", ""),

@@ -36,7 +36,7 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
         return redirect(address(f"targets:{name}", place.policy_year, place.region))
     audit.record(
         "download_table",
-        by=request.user,
+        by=place.user,
         county=place.county,
         subject=f"{place.region.path} {official.TABLES[name]}",
         address=request.META.get("REMOTE_ADDR", ""),

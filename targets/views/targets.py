@@ -77,7 +77,7 @@ def targets_draft(request: HttpRequest, county: str, year: int) -> HttpResponse:
     place = enter(request, county, year, may="may_issue")
     try:
         draft = target.compute(place.policy_year, region=place.region)
-        version = target.keep(draft, by=request.user)
+        version = target.keep(draft, by=place.user)
     except Failure as failure:
         messages.error(request, failure.message)
         return redirect(address("targets:targets", place.policy_year, place.region))
@@ -91,7 +91,7 @@ def targets_issue(request: HttpRequest, county: str, year: int, pk: int) -> Http
     form = IssueForm(request.POST or None, initial={"issued_on": timezone.localdate()})
     if request.method == "POST" and form.is_valid():
         try:
-            target.issue(version, by=request.user, **form.cleaned_data)
+            target.issue(version, by=place.user, **form.cleaned_data)
         except Failure as failure:
             form.add_error(None, failure.message)
         else:
@@ -130,7 +130,7 @@ def targets_discard(request: HttpRequest, county: str, year: int, pk: int) -> Ht
     """Throw a draft away."""
     place, version = _draft_or_404(request, county, year, pk)
     number, set_by = version.number, version.set_by
-    target.discard(version, by=request.user)
+    target.discard(version, by=place.user)
     messages.success(request, f"第 {number} 版草稿已删除，现行任务没有变化。")
     return redirect(address("targets:targets", place.policy_year, set_by))
 
@@ -152,7 +152,7 @@ def _table_url(place: Place, **query: str) -> str:
 
 def _may_issue(request: HttpRequest, place: Place) -> bool:
     open_year = place.policy_year.state in ("draft", "active")
-    return request.user.job.may_issue and open_year and place.region.level != "village"
+    return place.user.job.may_issue and open_year and place.region.level != "village"
 
 
 def _differs(row: dict[str, Any]) -> bool:
@@ -188,6 +188,6 @@ def _items(request: HttpRequest, place: Place, draft: target.Draft) -> list[dict
     kinds = {one.name: one for one in StatusKind.objects.filter(policy_year=place.policy_year)}
     lines: dict[str, int] = {}
     for name, count in draft.total.items.items():
-        word = people.status_word(kinds[name], request.user) if name in kinds else name
+        word = people.status_word(kinds[name], place.user) if name in kinds else name
         lines[word] = lines.get(word, 0) + count
     return [{"word": word, "people": count} for word, count in lines.items()]
