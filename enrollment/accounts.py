@@ -5,6 +5,7 @@ the first sign-in asks for a new one.
 """
 
 import secrets
+from typing import Any
 
 from axes.utils import reset as unlock
 from django.core.exceptions import ValidationError
@@ -174,7 +175,7 @@ def _grant(user: User) -> dict[str, object]:
     }
 
 
-def _note(action: str, user: User, *, by: User | None, address: str, **details: object) -> None:
+def _note(action: str, user: User, *, by: User | None, address: str, **details: Any) -> None:
     audit.record(
         action,
         by=by,

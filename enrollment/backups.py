@@ -131,7 +131,7 @@ class _Parts:
         member.size, member.mode = size, 0o600
         member.mtime = int(timezone.now().timestamp())
         reader = _Summed(file)
-        self.tar.addfile(member, reader)  # type: ignore[arg-type]
+        self.tar.addfile(member, reader)
         self.sums[name] = {"size": size, "sha256": reader.sum.hexdigest()}
 
 
@@ -418,10 +418,9 @@ def _load(source: Path) -> None:
 
 def _program(name: str) -> str:
     """pg_dump or pg_restore of the server's own version, else a newer one: wheel or system."""
-    connection.ensure_connection()
-    server = connection.pg_version // 10000
+    server = int(_server_version().split(".", 1)[0])
     newer = ""
-    for folder in (settings.CANBAO_POSTGRES_BIN, *os.get_exec_path()):
+    for folder in (str(settings.CANBAO_POSTGRES_BIN), *os.get_exec_path()):
         program = Path(folder) / name
         if not program.is_file():
             continue

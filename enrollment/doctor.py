@@ -166,7 +166,7 @@ def _keys() -> Iterator[Finding]:
     sample = Person.objects.exclude(id_cipher=None).order_by("pk").first()
     if sample is not None:
         try:
-            vault().open(sample.id_cipher)
+            vault().open(sample.id_cipher or b"")
         except (KeyMissing, InvalidTag):
             yield Finding(
                 PROBLEM, matter, "配置的密钥打不开已有的证件号码，请恢复原来的 CANBAO_ID_KEYS"
@@ -206,8 +206,8 @@ def _files() -> Iterator[Finding]:
 
 
 def _disk() -> Iterator[Finding]:
-    for place in dict.fromkeys([settings.CANBAO_FILES, settings.CANBAO_HOME]):
-        path = Path(place)
+    for place in (Path(settings.CANBAO_FILES), Path(settings.CANBAO_HOME)):
+        path = place
         while not path.exists():
             path = path.parent
         free = shutil.disk_usage(path).free

@@ -6,6 +6,7 @@ takes them out of the base (which bars nobody, but one of the two is probably wr
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import transaction
 from django.db.models import BigIntegerField, Count, F, OuterRef, Q, QuerySet, Subquery
@@ -43,6 +44,9 @@ DECISIONS = {
 }
 
 
+NAME_LIMIT = 60
+
+
 # What is open
 
 
@@ -57,7 +61,7 @@ def unplaced(policy_year: PolicyYear, region: Region, *, viewer: User) -> Person
 
     ``at_town`` and ``at_village`` say which one.
     """
-    spots = _spots(policy_year.county)
+    spots = _spots(policy_year)
     people = Person.objects.visible_to(viewer).in_region(region).filter(village__in=spots)
     enrolled = (
         Enrollment.objects.visible_to(viewer)
@@ -87,7 +91,7 @@ def deducted_insured(policy_year: PolicyYear, region: Region, *, viewer: User) -
     people = insured.insured_in(policy_year, region, viewer=viewer)
     people = people.filter(pk__in=deducted.values("person"))
     if policy_year.attribution == PolicyYear.Attribution.REGISTER:
-        places = {"at_town": F("town_id"), "at_village": F("village_id")}
+        places: dict[str, Any] = {"at_town": F("town_id"), "at_village": F("village_id")}
     else:
         own = Enrollment.objects.filter(policy_year=policy_year, person=OuterRef("pk"))
         places = {
@@ -182,7 +186,7 @@ def place(people: Iterable[int], *, village: Region, by: User, address: str = ""
     if not allowed.filter(pk=village.pk, valid_to=None).exists():
         raise Failure("village", "请选择您辖区内的村（社区）")
     wanted = set(people)
-    spots = list(_spots(village.county).values_list("pk", flat=True))
+    spots = list(_spots(village).values_list("pk", flat=True))
     where = {"county": village.county_id, "town": village.town_id, "village": village.pk}
     placed: set[int] = set()
     households = Household.objects.visible_to(by).filter(
@@ -201,7 +205,7 @@ def place(people: Iterable[int], *, village: Region, by: User, address: str = ""
         rows.update(**where)
     if not placed:
         raise Failure("nobody", "请勾选要落实的人；可能已被他人落实，请刷新本页")
-    _bump(village.county)
+    _bump(village)
     audit.record(
         "place_people",
         by=by,
@@ -216,25 +220,26 @@ def place(people: Iterable[int], *, village: Region, by: User, address: str = ""
 
 
 def _take_name(question: Question) -> None:
-    person = Person.objects.select_for_update(of=("self",)).filter(pk=question.person_id).first()
+    locked = Person.objects.select_for_update(of=("self",))
+    person = locked.get(pk=question.person.pk) if question.person else None
     if person is None:
         raise Failure("no_person", "这个人的登记已不在，请选另一种结论")
     if person.name not in (question.known, question.given):
         raise Failure(
             "changed", f"在册姓名已改为“{person.name}”，与提出问题时不同，请重新核对后再选"
         )
-    if not 0 < len(question.given) <= Person._meta.get_field("name").max_length:
+    if not 0 < len(question.given) <= NAME_LIMIT:
         raise Failure("bad_name", f"“{question.given[:20]}”不能作为姓名，请选另一种结论")
     Person.objects.filter(pk=person.pk).update(name=question.given)
-    _bump(question.county)
+    _bump(question)
 
 
-def _bump(county: Region) -> None:
-    PolicyYear.objects.filter(county=county).update(revision=F("revision") + 1)
+def _bump(fact: Region | Question) -> None:
+    PolicyYear.objects.filter(county=fact.county_id).update(revision=F("revision") + 1)
 
 
-def _spots(county: Region) -> QuerySet[Region]:
-    return Region.objects.filter(county=county, placeholder=True, level=Level.VILLAGE)
+def _spots(fact: Region | PolicyYear) -> QuerySet[Region]:
+    return Region.objects.filter(county=fact.county_id, placeholder=True, level=Level.VILLAGE)
 
 
 def _refuse_role(by: User) -> None:

@@ -7,6 +7,7 @@ itself, so that "in this region" is one comparison.
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
@@ -235,7 +236,7 @@ def _begin(region: Region) -> Region:
     return county
 
 
-def _note(action: str, region: Region, *, by: User | None, address: str, **details: object) -> None:
+def _note(action: str, region: Region, *, by: User | None, address: str, **details: Any) -> None:
     audit.record(
         action,
         by=by,

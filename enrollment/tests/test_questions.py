@@ -29,6 +29,7 @@ def lost(cast):
     """无名 has paid and stands in 未落实 of 东风镇, 迷路 in that of the county."""
     lost = make_person(cast.east_unplaced, "无名", on_roll_from=None)
     make_payment(lost, cast.year, serial="S9")
+    PolicyYear.objects.update(revision=0)
     return lost, make_person(cast.unplaced, "迷路", on_roll_from=None)
 
 

@@ -50,6 +50,7 @@ def busy(cast):
     make_payment(cast.people["甲一"], cast.year, serial="S1")
     make_payment(cast.people["乙一"], cast.year, serial="S2")
     make_status(cast.people["甲一"], cast.kinds["服役"])
+    PolicyYear.objects.update(revision=0)
     return cast
 
 

@@ -1,11 +1,12 @@
 """账号: who may sign in, as what and where; for the county's administrators."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Q
+from django.core.paginator import Paginator
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -18,7 +19,9 @@ from enrollment.failure import Failure
 from enrollment.models import Region, User
 from enrollment.models.rules import Department
 from enrollment.roles import ROLES
+from enrollment.views.regions import RegionChoice
 
+PER_PAGE = 50
 LEVELS = {"county": "县", "town": "乡镇", "village": "村（社区）"}
 
 
@@ -26,7 +29,7 @@ class Grant(forms.Form):
     """A role in a region; a department's uploader also names the department."""
 
     role = forms.ChoiceField(label="岗位", error_messages={"required": "请选择岗位"})
-    region = forms.ModelChoiceField(
+    region = RegionChoice(
         Region.objects.none(),
         label="区域",
         empty_label="请选择",
@@ -43,17 +46,18 @@ class Grant(forms.Form):
 
     def __init__(self, *args: Any, county: Region, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = [
+        roles = cast(forms.ChoiceField, self.fields["role"])
+        roles.choices = [
             ("", "请选择"),
             *[(role.key, f"{role.title}（{LEVELS[role.level]}）") for role in ROLES.values()],
         ]
         living = Region.objects.filter(county=county, valid_to=None, placeholder=False)
-        region = self.fields["region"]
+        region = cast(forms.ModelChoiceField, self.fields["region"])
         region.queryset = living.select_related("parent").order_by(
             "town__order", "town__key", "level", "order", "key"
         )
-        region.label_from_instance = _full_name
-        self.fields["department"].queryset = Department.objects.filter(county=county)
+        department = cast(forms.ModelChoiceField, self.fields["department"])
+        department.queryset = Department.objects.filter(county=county)
 
 
 class NewAccount(Grant):
@@ -70,7 +74,7 @@ class NewAccount(Grant):
 def accounts(request: HttpRequest, county: str, year: int) -> HttpResponse:
     """The accounts of the county, those that can sign in first."""
     place = enter(request, county, year, may="may_grant")
-    known = User.objects.visible_to(request.user).filter(region__county=place.county)
+    known = User.objects.visible_to(place.user).filter(region__county=place.county)
     listed = known.select_related("region__parent", "department")
     typed = request.GET.get("q", "").strip()
     if typed:
@@ -79,13 +83,15 @@ def accounts(request: HttpRequest, county: str, year: int) -> HttpResponse:
             | Q(full_name__contains=typed)
             | Q(region__name__contains=typed)
         )
-    rows = listed.order_by("-is_active", "region__town__order", "region__level", "username")
+    listed = listed.order_by(
+        "-is_active", F("region__town__order").asc(nulls_first=True), "region__level", "username"
+    )
     active = known.filter(is_active=True).count()
     stopped = known.filter(is_active=False).count()
     context = {
         "page_title": "账号",
         "answer": f"{place.county.name}有 {active} 个账号在用，{stopped} 个已停用。",
-        "rows": rows,
+        "page": Paginator(listed, PER_PAGE).get_page(request.GET.get("page")),
         "typed": typed,
         "policy_year": place.policy_year,
     }
@@ -102,7 +108,7 @@ def new(request: HttpRequest, county: str, year: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             user, password = verbs.create(
-                by=request.user, address=_address(request), **form.cleaned_data
+                by=place.user, address=_address(request), **form.cleaned_data
             )
         except Failure as failure:
             form.add_error(None, failure.message)
@@ -125,14 +131,14 @@ def new(request: HttpRequest, county: str, year: int) -> HttpResponse:
 def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
     """One account: its role and region, its password, its end."""
     place = enter(request, county, year, may="may_grant")
-    visible = User.objects.visible_to(request.user).filter(region__county=place.county)
+    visible = User.objects.visible_to(place.user).filter(region__county=place.county)
     user = get_object_or_404(visible.select_related("region__parent", "department"), pk=pk)
     verb = request.POST.get("verb", "") if request.method == "POST" else ""
     initial = {"role": user.role, "region": user.region_id, "department": user.department_id}
     form = Grant(request.POST if verb == "assign" else None, county=place.county, initial=initial)
     if verb == "assign" and form.is_valid():
         try:
-            verbs.assign(user, by=request.user, address=_address(request), **form.cleaned_data)
+            verbs.assign(user, by=place.user, address=_address(request), **form.cleaned_data)
         except Failure as failure:
             form.add_error(None, failure.message)
         else:
@@ -140,7 +146,7 @@ def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
             return redirect("enrollment:accounts-one", county, year, pk)
     elif verb in VERBS:
         try:
-            title, password = VERBS[verb](user, request)
+            title, password = VERBS[verb](user, place.user, _address(request))
         except Failure as failure:
             messages.error(request, failure.message)
         else:
@@ -153,28 +159,28 @@ def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
         "answer": _answer(user),
         "account": user,
         "form": form,
-        "oneself": user.pk == request.user.pk,
+        "oneself": user.pk == place.user.pk,
         "policy_year": place.policy_year,
     }
     return render(request, "enrollment/account.html", context, status=400 if form.errors else 200)
 
 
-def _reset(user: User, request: HttpRequest) -> tuple[str, str]:
-    password = verbs.reset_password(user, by=request.user, address=_address(request))
+def _reset(user: User, by: User, address: str) -> tuple[str, str]:
+    password = verbs.reset_password(user, by=by, address=address)
     return "密码已重置", password
 
 
-def _stop(user: User, request: HttpRequest) -> tuple[str, str]:
-    verbs.deactivate(user, by=request.user, address=_address(request))
+def _stop(user: User, by: User, address: str) -> tuple[str, str]:
+    verbs.deactivate(user, by=by, address=address)
     return f"{user.display_name}的账号已停用，已登录的也立即退出。", ""
 
 
-def _start(user: User, request: HttpRequest) -> tuple[str, str]:
-    _, password = verbs.activate(user, by=request.user, address=_address(request))
+def _start(user: User, by: User, address: str) -> tuple[str, str]:
+    _, password = verbs.activate(user, by=by, address=address)
     return "账号已重新启用", password
 
 
-VERBS: dict[str, Callable[[User, HttpRequest], tuple[str, str]]] = {
+VERBS: dict[str, Callable[[User, User, str], tuple[str, str]]] = {
     "reset": _reset,
     "stop": _stop,
     "start": _start,
@@ -198,12 +204,8 @@ def _password_page(
 def _answer(user: User) -> str:
     if not user.is_active:
         return f"{user.username} 已停用，不能登录。"
-    region = _full_name(user.region) if user.region else "没有区域"
+    region = user.region.path if user.region else "没有区域"
     return f"{user.username}：{user.job.title}，{region}。"
-
-
-def _full_name(region: Region) -> str:
-    return region.path
 
 
 def _address(request: HttpRequest) -> str:

@@ -51,7 +51,7 @@ def questions(request: HttpRequest, county: str, year: int) -> HttpResponse:
         return _place(request, place)
     kind = request.GET.get("kind", "")
     kind = kind if kind in verbs.KINDS else ""
-    found = verbs.counts(place.policy_year, place.region, viewer=request.user)
+    found = verbs.counts(place.policy_year, place.region, viewer=place.user)
     totals = {key: sum(unit.get(key, 0) for unit in found.values()) for key in verbs.KINDS}
     context = {
         "page_title": "待核实事项",
@@ -61,7 +61,7 @@ def questions(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "kind": kind,
         "policy_year": place.policy_year,
         "region": place.region,
-        "may_answer": request.user.job.may_answer,
+        "may_answer": place.user.job.may_answer,
     }
     context |= _list(request, place, kind) if kind else _overview(place, found, totals)
     return render(request, "enrollment/questions.html", context)
@@ -71,7 +71,7 @@ def questions(request: HttpRequest, county: str, year: int) -> HttpResponse:
 def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
     """One question and its answer; on to the next of its kind afterwards."""
     place = enter(request, county, year, may="sees_people")
-    visible = Question.objects.visible_to(request.user).filter(policy_year=place.policy_year)
+    visible = Question.objects.visible_to(place.user).filter(policy_year=place.policy_year)
     question = get_object_or_404(
         visible.select_related("person", "roster", "town", "village", "answered_by"), pk=pk
     )
@@ -80,7 +80,7 @@ def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
         try:
             verbs.answer(
                 question,
-                by=request.user,
+                by=place.user,
                 address=request.META.get("REMOTE_ADDR", ""),
                 **form.cleaned_data,
             )
@@ -95,7 +95,7 @@ def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
         "question": question,
         "form": form,
         "decider": verbs.decider(question.kind, question.town),
-        "may_answer": request.user.job.may_answer and question.answered_at is None,
+        "may_answer": place.user.job.may_answer and question.answered_at is None,
         "list_url": _url(place, question.kind),
         "policy_year": place.policy_year,
     }
@@ -105,7 +105,7 @@ def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
 def _place(request: HttpRequest, place: Place) -> HttpResponse:
     """Put the ticked people into the chosen village."""
     ticked = [int(value) for value in request.POST.getlist("person") if value.isdecimal()]
-    villages = Region.objects.visible_to(request.user).filter(county=place.county)
+    villages = Region.objects.visible_to(place.user).filter(county=place.county)
     village = villages.filter(key=request.POST.get("village", "")).first()
     try:
         if village is None:
@@ -113,7 +113,7 @@ def _place(request: HttpRequest, place: Place) -> HttpResponse:
         number = verbs.place(
             ticked[:PER_PAGE],
             village=village,
-            by=request.user,
+            by=place.user,
             address=request.META.get("REMOTE_ADDR", ""),
         )
     except Failure as failure:
@@ -134,8 +134,7 @@ def _overview(
             {"number": found[unit.pk].get(kind, 0), "url": _url(place, kind, unit)}
             for kind in verbs.KINDS
         ]
-        total = sum(cell["number"] for cell in cells)
-        rows.append({"unit": unit, "cells": cells, "total": total})
+        rows.append({"unit": unit, "cells": cells, "total": sum(found[unit.pk].values())})
     return {
         "rows": rows,
         "headings": list(verbs.KINDS.values()),
@@ -146,10 +145,10 @@ def _overview(
 
 def _list(request: HttpRequest, place: Place, kind: str) -> dict[str, Any]:
     """One page of one kind; places are read once for the page."""
-    year, region, user = place.policy_year, place.region, request.user
+    year, region, user = place.policy_year, place.region, place.user
     if kind in (verbs.UNPLACED, verbs.DEDUCTED_INSURED):
         derive = verbs.unplaced if kind == verbs.UNPLACED else verbs.deducted_insured
-        listed = derive(year, region, viewer=user)
+        listed: Any = derive(year, region, viewer=user)
     else:
         open_ones = verbs.open_ones(year, region, viewer=user).filter(kind=kind)
         listed = open_ones.select_related("person", "roster", "town", "village")
@@ -224,7 +223,7 @@ def _answer(place: Place, kind: str, totals: dict[str, int]) -> str:
 def _after(request: HttpRequest, place: Place, question: Question) -> str:
     """The next open question of the kind, where asked for, else the list."""
     if "next" in request.POST:
-        rest = verbs.open_ones(place.policy_year, place.region, viewer=request.user)
+        rest = verbs.open_ones(place.policy_year, place.region, viewer=place.user)
         following = rest.filter(kind=question.kind, pk__gt=question.pk).first()
         if following:
             args = [place.county.key, place.policy_year.year, following.pk]

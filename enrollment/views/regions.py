@@ -1,11 +1,11 @@
 """行政区划: the county's towns and villages, and what changes about them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -25,6 +25,16 @@ MOVED = {
     "cover": "平台参保记录",
     "question": "待核实事项",
 }
+
+
+LIVING = Q(children__valid_to=None, children__placeholder=False)
+
+
+class RegionChoice(forms.ModelChoiceField):
+    """Regions by their path, for there are many villages of one name."""
+
+    def label_from_instance(self, obj: Region) -> str:
+        return obj.path
 
 
 class NewRegion(forms.Form):
@@ -53,7 +63,7 @@ class NewAlias(forms.Form):
 class Other(forms.Form):
     """Another place, and the word that one has looked at what it means."""
 
-    other = forms.ModelChoiceField(Region.objects.none(), empty_label="请选择")
+    other = RegionChoice(Region.objects.none(), empty_label="请选择")
     sure = forms.BooleanField(
         label="已核对，知道这一步不能撤回",
         error_messages={"required": "请先核对上面的说明，再勾选"},
@@ -61,9 +71,8 @@ class Other(forms.Form):
 
     def __init__(self, *args: Any, label: str, among, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["other"]
+        field = cast(forms.ModelChoiceField, self.fields["other"])
         field.label, field.queryset = label, among
-        field.label_from_instance = lambda region: region.path
         field.error_messages["required"] = f"请选择{label}"
 
 
@@ -78,7 +87,9 @@ def regions(request: HttpRequest, county: str, year: int) -> HttpResponse:
         Person.objects.in_region(parent).order_by().values_list(unit).annotate(n=Count("pk"))
     )
     children = list(
-        parent.children.select_related("merged_into").annotate(villages=Count("children"))
+        parent.children.select_related("merged_into").annotate(
+            villages=Count("children", filter=LIVING)
+        )
     )
     ended = sum(child.valid_to is not None for child in children)
     living = len(children) - ended - sum(child.placeholder for child in children)
@@ -100,14 +111,14 @@ def regions(request: HttpRequest, county: str, year: int) -> HttpResponse:
 def new(request: HttpRequest, county: str, year: int, key: str) -> HttpResponse:
     """A new town or village below ``key``."""
     place = enter(request, county, year, may="keeps_regions")
-    parent = _region_or_404(place, request.user, key)
+    parent = _region_or_404(place, key)
     form = NewRegion(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = dict(form.cleaned_data)
         given["aliases"] = given["aliases"].replace("，", "、").replace(",", "、").split("、")
         given["aliases"] = [alias.strip() for alias in given["aliases"] if alias.strip()]
         try:
-            region = verbs.add(parent, by=request.user, address=_address(request), **given)
+            region = verbs.add(parent, by=place.user, address=_address(request), **given)
         except Failure as failure:
             form.add_error(None, failure.message)
         else:
@@ -128,7 +139,7 @@ def new(request: HttpRequest, county: str, year: int, key: str) -> HttpResponse:
 def one(request: HttpRequest, county: str, year: int, key: str) -> HttpResponse:
     """One town or village: its names, and its end or move to elsewhere."""
     place = enter(request, county, year, may="keeps_regions")
-    region = _region_or_404(place, request.user, key)
+    region = _region_or_404(place, key)
     if region.level not in (Level.TOWN, Level.VILLAGE):
         return redirect(_list_url(place, region))
     bound = request.POST.get("verb", "") if request.method == "POST" else ""
@@ -136,9 +147,11 @@ def one(request: HttpRequest, county: str, year: int, key: str) -> HttpResponse:
     if bound in VERBS:
         form = forms_.get(bound)
         if form is None or form.is_valid():
-            values = form.cleaned_data if form is not None else {}
+            values = (
+                form.cleaned_data if form is not None else {"alias": request.POST.get("alias", "")}
+            )
             try:
-                said = VERBS[bound](region, values, request)
+                said = VERBS[bound](region, values, place.user, _address(request))
             except Failure as failure:
                 if form is None:
                     messages.error(request, failure.message)
@@ -165,36 +178,36 @@ def one(request: HttpRequest, county: str, year: int, key: str) -> HttpResponse:
 # What each form of the page does; the sentence that is shown afterwards.
 
 
-def _rename(region: Region, values: dict[str, Any], request: HttpRequest) -> str:
+def _rename(region: Region, values: dict[str, Any], by: User, address: str) -> str:
     before = region.name
-    verbs.rename(region, name=values["name"], by=request.user, address=_address(request))
+    verbs.rename(region, name=values["name"], by=by, address=address)
     return f"{before}已改名为{region.name}，原名称留作别名。"
 
 
-def _add_alias(region: Region, values: dict[str, Any], request: HttpRequest) -> str:
-    verbs.add_alias(region, alias=values["alias"], by=request.user, address=_address(request))
+def _add_alias(region: Region, values: dict[str, Any], by: User, address: str) -> str:
+    verbs.add_alias(region, alias=values["alias"], by=by, address=address)
     return f"名册里的“{values['alias']}”今后认作{region.name}。"
 
 
-def _remove_alias(region: Region, values: dict[str, Any], request: HttpRequest) -> str:
-    alias = request.POST.get("alias", "")
-    verbs.remove_alias(region, alias=alias, by=request.user, address=_address(request))
+def _remove_alias(region: Region, values: dict[str, Any], by: User, address: str) -> str:
+    alias = values["alias"]
+    verbs.remove_alias(region, alias=alias, by=by, address=address)
     return f"已去掉别名“{alias}”。"
 
 
-def _merge(region: Region, values: dict[str, Any], request: HttpRequest) -> str:
+def _merge(region: Region, values: dict[str, Any], by: User, address: str) -> str:
     into = values["other"]
-    moved = verbs.merge(region, into=into, by=request.user, address=_address(request))
+    moved = verbs.merge(region, into=into, by=by, address=address)
     return f"{region.name}已并入{into.path}：{_moved(moved)}。"
 
 
-def _move(region: Region, values: dict[str, Any], request: HttpRequest) -> str:
+def _move(region: Region, values: dict[str, Any], by: User, address: str) -> str:
     to = values["other"]
-    moved = verbs.move(region, to=to, by=request.user, address=_address(request))
+    moved = verbs.move(region, to=to, by=by, address=address)
     return f"{region.name}已划到{to.name}：{_moved(moved)}。"
 
 
-VERBS: dict[str, Callable[[Region, dict[str, Any], HttpRequest], str]] = {
+VERBS: dict[str, Callable[[Region, dict[str, Any], User, str], str]] = {
     "rename": _rename,
     "add_alias": _add_alias,
     "remove_alias": _remove_alias,
@@ -220,7 +233,7 @@ def _forms(region: Region, data: Any, bound: str) -> dict[str, forms.Form]:
         "merge": Other(**given("merge"), label="并入哪里", among=same),
     }
     if region.level == Level.VILLAGE:
-        towns = living.filter(level=Level.TOWN).exclude(pk=region.parent_id)
+        towns = living.filter(level=Level.TOWN).exclude(children=region)
         found["move"] = Other(**given("move"), label="划到哪个乡镇", among=towns)
     return found
 
@@ -240,8 +253,10 @@ def _moved(moved: dict[str, int]) -> str:
     return "，".join(parts) or "没有人员和记录"
 
 
-def _region_or_404(place: Place, user: Any, key: str) -> Region:
-    visible = Region.objects.visible_to(user).select_related("parent", "county", "merged_into")
+def _region_or_404(place: Place, key: str) -> Region:
+    visible = Region.objects.visible_to(place.user).select_related(
+        "parent", "county", "merged_into"
+    )
     return get_object_or_404(visible, key=key, county=place.county)
 
 

@@ -22,7 +22,7 @@ class Command(PortalCommand):
         parser.add_argument("--check", action="store_true", help="只报告各密钥的使用数量，不改动")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        done: dict[str, int] = {}
+        done: dict[str, Any] = {}  # passed on as details of the event
         if options["index"]:
             done["indexes"] = rotation.recompute_indexes(tell=self._tell)
             audit.record("rotate_index_key", by=None, county=None, **done)
@@ -33,7 +33,7 @@ class Command(PortalCommand):
                     "检索码与 CANBAO_INDEX_KEY 不符。若是有意更换检索密钥，请先停止网页和后台进程，"
                     "再运行 rotate_keys --index；否则请恢复原来的 CANBAO_INDEX_KEY。",
                 )
-            done = rotation.reseal(tell=self._tell)
+            done |= rotation.reseal(tell=self._tell)
             audit.record("rotate_keys", by=None, county=None, key=vault().current, **done)
         used = rotation.in_use()
         current = {vault().current}
