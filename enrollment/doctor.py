@@ -306,7 +306,9 @@ def _settings() -> Iterator[Finding]:
     if settings.PRODUCTION:
         for message in run_checks(include_deployment_checks=True):
             if message.level >= WARNING and not message.is_silenced():
-                yield Finding(PROBLEM, "设置", f"{message.id}：{message.msg}")
+                yield Finding(
+                    PROBLEM, "设置", f"安全检查 {message.id} 没有通过，原文：{message.msg}"
+                )
 
 
 CHECKS: list[tuple[str, Check, bool]] = [
