@@ -1,10 +1,14 @@
 """操作记录: the auditor finds who looked at somebody, and nobody else reads it."""
 
+import re
+from pathlib import Path
+
 from django.urls import reverse
 
 from enrollment.audit import record
 from enrollment.models import AuditEvent
 from enrollment.tests.cast import id_number
+from enrollment.views.audit import ACTIONS
 
 AUDIT = reverse("enrollment:audit", args=["990001", 2024])
 
@@ -58,3 +62,18 @@ def test_nobody_else_reads_the_trail(cast, signed_in):
     for user in (cast.county_officer, cast.east_officer, cast.administrator):
         assert signed_in(user).get(AUDIT).status_code == 403
     assert signed_in(cast.stranger).get(AUDIT).status_code == 404
+
+
+def test_every_action_on_record_has_its_word():
+    """Whatever any module writes down reads as Chinese on the auditor's page."""
+    root = Path(__file__).resolve().parents[2]
+    written = re.compile(r'(?:\brecord|_note|_put_on_record)\(\s*"([a-z_]+)"')
+    found = {
+        action
+        for app in ("enrollment", "subsidies", "targets")
+        for file in (root / app).rglob("*.py")
+        if "tests" not in file.parts
+        for action in written.findall(file.read_text(encoding="utf-8"))
+    }
+    assert found
+    assert found <= set(ACTIONS)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from enrollment import people
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
-from enrollment.models import AuditEvent, Person
+from enrollment.models import AuditEvent, Fate, Person
 from enrollment.models.audit import AuditQuerySet
 
 PER_PAGE = 50
@@ -27,10 +27,100 @@ ACTIONS = {
     "open_person": "打开居民页",
     "reveal": "查看完整号码",
     "open_names": "打开名单",
+    "hand_in": "交名册",
+    "explain_headings": "对应表头",
+    "apply_roster": "名册入库",
+    "withdraw_roster": "撤回名册",
+    "discard_roster": "放弃名册",
+    "forget_file": "删除到期原件",
+    "cancel_job": "取消任务进程",
+    "answer_question": "核实事项",
+    "place_people": "落实到村",
+    "draft_targets": "起草任务",
     "issue_targets": "下达任务",
+    "discard_targets": "删除任务草稿",
     "download_table": "下载表格",
     "download_pack": "下载政策包",
+    "answer_question": "核实待核实事项",
+    "place_people": "落实到村",
+    "add_region": "新增行政区划",
+    "rename_region": "行政区划改名",
+    "merge_region": "合并行政区划",
+    "move_village": "划转村",
+    "add_alias": "添加别名",
+    "remove_alias": "去掉别名",
+    "create_account": "建立账号",
+    "assign_account": "修改岗位和区域",
+    "stop_account": "停用账号",
+    "start_account": "启用账号",
+    "reset_password": "重置密码",
+    "rotate_keys": "更换加密密钥",
+    "rotate_index_key": "更换检索密钥",
+    "load_policy": "载入政策包",
+    "add_region": "新增区划",
+    "rename_region": "区划更名",
+    "merge_region": "合并区划",
+    "move_village": "调整区划隶属",
+    "add_alias": "增加区划别名",
+    "remove_alias": "删除区划别名",
+    "create_account": "新建账号",
+    "assign_account": "调整账号",
+    "stop_account": "停用账号",
+    "start_account": "启用账号",
+    "reset_password": "重置密码",
+    "rotate_keys": "更换加密密钥",
+    "rotate_index_key": "更换检索密钥",
 }
+
+DETAILS = {
+    "reason": "原因",
+    "people": "人数",
+    "rows": "行数",
+    "file": "文件",
+    "pack": "文件",
+    "changes": "变动",
+    "kind": "种类",
+    "topic": "细类",
+    "region": "地区代码",
+    "key": "代码",
+    "village": "村代码",
+    "alias": "别名",
+    "before": "原为",
+    "after": "改为",
+    "role": "岗位",
+    "department": "部门",
+    "mapping": "表头对应",
+    "decision": "结论",
+    "question": "事项编号",
+    "version": "版本编号",
+    "source": "来源",
+    "document": "文号",
+    "issued_on": "下达日期",
+    "units": "单位数",
+    "total": "合计",
+    "kept_back": "保留未动",
+} | dict(Fate.choices)
+
+
+def details(event: AuditEvent) -> str:
+    """What an event says beside its action and subject, in words, empty parts left out."""
+    return "；".join(
+        f"{DETAILS.get(name, name)} {_said(value)}"
+        for name, value in event.details.items()
+        if value not in (None, "", [], {})
+    )
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return "、".join(
+            f"{DETAILS.get(name, name)} {_said(part)}"
+            for name, part in value.items()
+            if part not in (None, "")
+        )
+    if isinstance(value, list):
+        return f"{len(value)} 项" if len(value) > 5 else "、".join(map(str, value))
+    return str(value)
 
 
 class Filter(forms.Form):
@@ -94,7 +184,12 @@ def audit(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "form": form,
         "page": page,
         "rows": [
-            {"event": event, "word": ACTIONS.get(event.action, event.action)} for event in page
+            {
+                "event": event,
+                "word": ACTIONS.get(event.action, event.action),
+                "details": details(event),
+            }
+            for event in page
         ],
         "problem": problem,
         "person": form.cleaned_data.get("person") if form.is_valid() else None,
