@@ -76,9 +76,12 @@ def name(value: object) -> str:
     if isinstance(value, int | float | date):
         raise CellError("姓名是数字或日期，不是文字")
     found = text(value)
+    if not found.isalpha() and _NUMBER.search(found):
+        raise CellError("姓名里是一长串数字，可能与证件号码列对调了")
     return _CJK_GAP.sub("", _SPACES.sub(" ", found)) if " " in found else found
 
 
+_NUMBER = re.compile(r"\d{6}")
 _DOTS = re.compile("[·•・‧．.∙⋅●]+")
 
 

@@ -17,6 +17,8 @@ from enrollment.models import Person, RosterPage, Stage
 from enrollment.vault import KeyMissing, Vault, vault
 
 BATCH = 5000
+# A page of a roster is hundreds of rows; a batch of them has to fit into memory all the same.
+PAGES = 100
 
 # Every column that holds ciphertext; a test compares the list with the models.
 SEALED: list[tuple[type[models.Model], str]] = [
@@ -75,6 +77,7 @@ def reseal(*, tell: Tell) -> dict[str, int]:
 
 def _reseal_column(model: type[models.Model], column: str, keys: Vault, tell: Tell) -> int:
     table, name = _quoted(model, column)
+    batch = PAGES if model is RosterPage else BATCH
     with connection.cursor() as cursor:
         old = f"length({name}) > 0 AND get_byte({name}, 0) <> %s"
         cursor.execute(
@@ -86,7 +89,7 @@ def _reseal_column(model: type[models.Model], column: str, keys: Vault, tell: Te
             with transaction.atomic():
                 cursor.execute(
                     f"SELECT id, {name} FROM {table} WHERE id > %s AND {old} "  # noqa: S608
-                    f"ORDER BY id LIMIT {BATCH} FOR NO KEY UPDATE",
+                    f"ORDER BY id LIMIT {batch} FOR NO KEY UPDATE",
                     [last, keys.current],
                 )
                 rows = cursor.fetchall()
@@ -96,7 +99,10 @@ def _reseal_column(model: type[models.Model], column: str, keys: Vault, tell: Te
                     f"UPDATE {table} t SET {name} = fresh.sealed "  # noqa: S608
                     "FROM unnest(%s::bigint[], %s::bytea[]) AS fresh (id, sealed) "
                     "WHERE t.id = fresh.id",
-                    [[row[0] for row in rows], [keys.seal_bytes(keys.open_bytes(row[1])) for row in rows]],
+                    [
+                        [row[0] for row in rows],
+                        [keys.seal_bytes(keys.open_bytes(row[1])) for row in rows],
+                    ],
                 )
             last = rows[-1][0]
             done += len(rows)
@@ -131,7 +137,7 @@ def recompute_indexes(*, tell: Tell) -> int:
                     break
                 ids, indexes, tails = [], [], []
                 for pk, sealed, with_tail, birth in rows:
-                    number = keys.open_bytes(sealed)
+                    number = keys.open(sealed)
                     ids.append(pk)
                     indexes.append(keys.index(number))
                     tails.append(
@@ -156,7 +162,7 @@ def indexes_match(sample: int = 200) -> bool:
     people = Person.objects.exclude(id_cipher=None).exclude(id_index=None).order_by("pk")
     for person in people.only("id_cipher", "id_index")[:sample]:
         try:
-            if keys.index(keys.open_bytes(person.id_cipher or b"")) != person.id_index:
+            if keys.index(keys.open(person.id_cipher or b"")) != person.id_index:
                 return False
         except KeyMissing:
             continue

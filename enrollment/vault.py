@@ -56,14 +56,22 @@ class Vault:
 
     def seal(self, text: str) -> bytes:
         """Encrypt ``text``; the first byte names the key, so keys can be rotated."""
+        return self.seal_bytes(text.encode())
+
+    def seal_bytes(self, data: bytes) -> bytes:
+        """Encrypt bytes as they are."""
         nonce = os.urandom(NONCE)
-        return self._prefix + nonce + self._encrypt(nonce, text.encode(), None)
+        return self._prefix + nonce + self._encrypt(nonce, data, None)
 
     def open(self, sealed: bytes | memoryview) -> str:
         """The text behind ``sealed``. Raises KeyMissing where the key is not there."""
+        return self.open_bytes(sealed).decode()
+
+    def open_bytes(self, sealed: bytes | memoryview) -> bytes:
+        """The bytes behind ``sealed``. Raises KeyMissing where the key is not there."""
         sealed = bytes(sealed)
         cipher = self._cipher(sealed[0])
-        return cipher.decrypt(sealed[1 : 1 + NONCE], sealed[1 + NONCE :], None).decode()
+        return cipher.decrypt(sealed[1 : 1 + NONCE], sealed[1 + NONCE :], None)
 
     def seal_file(self, source: BinaryIO, target: BinaryIO) -> None:
         """Encrypt a file in chunks, each bound to its place and the last one marked as last."""

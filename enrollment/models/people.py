@@ -123,7 +123,7 @@ class Person(Placed):
             models.Index(fields=["county", "town", "village"], name="person_place"),
             models.Index(fields=["county", "name"], name="person_name"),
             models.Index(fields=["county", "phone"], name="person_phone", condition=~Q(phone="")),
-            models.Index(fields=["county", "tail_index"], name="person_tail"),
+            models.Index(fields=["county", "birth"], name="person_birth"),
         ]
 
     def __str__(self) -> str:

@@ -191,7 +191,7 @@ class Roster(models.Model):
 
 
 class RosterRow(models.Model):
-    """名册行: one person (or place) of one row as it came, its fate and the reason.
+    """名册行: one person (or place) of one row, its fate and the reason; see RosterPage for cells.
 
     ``would_end`` entries have no row: they are people a full list no longer names.
     """
@@ -209,7 +209,6 @@ class RosterRow(models.Model):
     town_id = models.BigIntegerField("乡镇", null=True, blank=True)
     village_id = models.BigIntegerField("村", null=True, blank=True)
     name = models.CharField("姓名", max_length=120, blank=True)
-    raw = models.BinaryField("原始内容（密文）", null=True, blank=True)
     before = models.JSONField("改动前", null=True, blank=True)
 
     class Meta:
@@ -223,6 +222,25 @@ class RosterRow(models.Model):
                 name="rosterrow_person",
                 condition=Q(person_id__isnull=False),
             ),
+        ]
+
+
+class RosterPage(models.Model):
+    """名册原文: the declared cells of a run of rows as they came, compressed and sealed.
+
+    Kept when the file itself is long gone. A run, not a row, because a county's register is
+    700,000 of them, and a seal for each would cost more than reading the file.
+    """
+
+    roster = models.ForeignKey(Roster, models.CASCADE, related_name="pages")
+    sheet = models.SmallIntegerField("工作表序号")
+    first_row = models.IntegerField("首行行号")
+    sealed = models.BinaryField("内容（密文）")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "名册原文"
+        constraints = [
+            models.UniqueConstraint(fields=["roster", "sheet", "first_row"], name="rosterpage_once")
         ]
 
 
@@ -259,7 +277,6 @@ class Stage(models.Model):
     serial = models.CharField(max_length=60, null=True)
     number = models.IntegerField(null=True)
     facts = models.JSONField(null=True)
-    raw = models.BinaryField(null=True)
     town_id = models.BigIntegerField(null=True)
     village_id = models.BigIntegerField(null=True)
 

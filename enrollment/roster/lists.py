@@ -62,7 +62,7 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
         """
         INSERT INTO enrollment_rosterrow
             (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
-             name, raw, before)
+             name, before)
         SELECT m.roster_id, m.sheet, m.row, m.part, m.outcome,
             CASE WHEN m.outcome <> 'problems' THEN '' WHEN m.repeated THEN 'repeated'
                  ELSE 'name_differs' END,
@@ -76,7 +76,7 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
                     WHEN m.outcome = 'not_in_register'
                         THEN '户籍册中没有此人，记入' || v.name
                 END, nullif(m.reason, '')), 300),
-            m.person_id, m.at_town, m.at_village, COALESCE(m.name, m.known_name, ''), m.raw,
+            m.person_id, m.at_town, m.at_village, COALESCE(m.name, m.known_name, ''),
             CASE WHEN m.outcome = 'changed' THEN m.before END
         FROM (
             SELECT m.*,
@@ -125,6 +125,12 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
                 SELECT FROM enrollment_stage s
                 WHERE s.roster_id = %(roster)s AND s.id_index = p.id_index
                     AND s.doc_type = p.doc_type
+            )
+            -- A number that cannot be read may be theirs: a typing error ends nobody.
+            AND NOT EXISTS (
+                SELECT FROM enrollment_stage s
+                WHERE s.roster_id = %(roster)s AND s.id_index IS NULL AND s.fate = 'problems'
+                    AND s.name = p.name AND (s.town_id IS NULL OR s.town_id = f.town_id)
             )
         """,
         roster,
@@ -181,6 +187,24 @@ def apply(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
 
 
 def withdraw(told: Told, roster: Roster, cursor: CursorWrapper) -> int:
+    """Undo what this list wrote; what a later one wrote over is marked and stays."""
+    told.run(
+        cursor,
+        """
+        UPDATE enrollment_rosterrow r SET code = 'kept_back'
+        WHERE r.roster_id = %(roster)s
+            AND CASE WHEN r.fate = 'would_end' THEN EXISTS (
+                    SELECT FROM {table} f WHERE {mine} AND f.person_id = r.person_id
+                )
+                WHEN r.fate IN ('new', 'not_in_register', 'changed') THEN NOT EXISTS (
+                    SELECT FROM {table} f
+                    WHERE {mine} AND f.person_id = r.person_id AND f.written_by_id = %(roster)s
+                )
+            END
+        """,
+        roster,
+    )
+    kept = cursor.rowcount
     told.run(
         cursor,
         """
@@ -191,7 +215,6 @@ def withdraw(told: Told, roster: Roster, cursor: CursorWrapper) -> int:
         """,
         roster,
     )
-    undone = cursor.rowcount
     told.run(
         cursor,
         """
@@ -205,7 +228,6 @@ def withdraw(told: Told, roster: Roster, cursor: CursorWrapper) -> int:
         """,
         roster,
     )
-    undone += cursor.rowcount
     told.run(
         cursor,
         """
@@ -221,18 +243,8 @@ def withdraw(told: Told, roster: Roster, cursor: CursorWrapper) -> int:
         """,
         roster,
     )
-    undone += cursor.rowcount
     matching.unmake_strangers(roster, cursor)
-    told.run(
-        cursor,
-        """
-        SELECT count(DISTINCT person_id) FROM enrollment_rosterrow
-        WHERE roster_id = %(roster)s
-            AND fate IN ('new', 'not_in_register', 'changed', 'would_end')
-        """,
-        roster,
-    )
-    return cursor.fetchone()[0] - undone
+    return kept
 
 
 STATUSES = Told("enrollment_status", by_kind=True)

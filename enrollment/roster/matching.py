@@ -9,6 +9,9 @@ from django.db.backends.utils import CursorWrapper
 from enrollment import regions
 from enrollment.models import Level, Roster
 
+# Somebody whom only lists of numbers have named so far; the first register names them.
+NAMELESS = "姓名未报"
+
 
 def parameters(roster: Roster) -> dict[str, object]:
     """What every statement of a roster may name."""
@@ -24,6 +27,7 @@ def parameters(roster: Roster) -> dict[str, object]:
         "as_of": roster.as_of,
         "nowhere": nowhere.pk,
         "nowhere_town": nowhere.parent_id,
+        "nameless": NAMELESS,
     }
 
 
@@ -33,9 +37,9 @@ def carry_over(roster: Roster, cursor: CursorWrapper) -> None:
         """
         INSERT INTO enrollment_rosterrow
             (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
-             name, raw)
+             name)
         SELECT s.roster_id, s.sheet, s.row, s.part, s.fate, s.code, s.reason, p.id, s.town_id,
-               s.village_id, COALESCE(s.name, ''), s.raw
+               s.village_id, COALESCE(s.name, '')
         FROM enrollment_stage s
         LEFT JOIN enrollment_person p
             ON p.county_id = %(county)s AND p.id_index = s.id_index AND p.doc_type = s.doc_type
@@ -57,7 +61,7 @@ def find_repeats(roster: Roster, cursor: CursorWrapper) -> None:
         SELECT * FROM (
             SELECT s.id, row_number() OVER same AS nth,
                    first_value(s.row) OVER same AS first_row,
-                   s.name IS NOT DISTINCT FROM first_value(s.name) OVER same AS same_name,
+                   COALESCE(s.name = first_value(s.name) OVER same, true) AS same_name,
                    s.village_id IS NOT DISTINCT FROM first_value(s.village_id) OVER same
                        AND s.household_number IS NOT DISTINCT FROM
                            first_value(s.household_number) OVER same AS same_home
@@ -107,6 +111,7 @@ def match(roster: Roster, cursor: CursorWrapper) -> None:
                p.on_roll_from IS NOT NULL AND p.on_roll_to IS NULL AS in_register,
                p.name AS known_name,
                l.name IS NOT NULL AND p.name IS NOT NULL AND p.name <> l.name
+                   AND p.name <> %(nameless)s
                    AND upper(translate(p.name, '•・‧．∙⋅●.', '········'))
                     <> upper(translate(l.name, '•・‧．∙⋅●.', '········')) AS name_differs,
                COALESCE(p.town_id, l.town_id, %(nowhere_town)s) AS at_town,
@@ -136,7 +141,7 @@ def make_strangers(roster: Roster, cursor: CursorWrapper) -> None:
              sex, birth, phone, relation, written_by_id, created_at)
         SELECT DISTINCT ON (r.person_id)
             r.person_id, %(county)s, r.town_id, r.village_id, s.doc_type, s.id_index,
-            s.tail_index, s.id_cipher, COALESCE(s.name, '姓名未报'), COALESCE(s.sex, ''), s.birth,
+            s.tail_index, s.id_cipher, COALESCE(s.name, %(nameless)s), COALESCE(s.sex, ''), s.birth,
             COALESCE(s.phone, ''), '', %(roster)s, now()
         FROM enrollment_rosterrow r
         JOIN enrollment_stage s
@@ -151,15 +156,22 @@ def make_strangers(roster: Roster, cursor: CursorWrapper) -> None:
 
 
 def unmake_strangers(roster: Roster, cursor: CursorWrapper) -> None:
-    """Remove people this roster brought in and nothing else speaks of."""
+    """Remove people this roster brought in and nothing else speaks of.
+
+    Also those an earlier roster brought in and, when it was withdrawn, had to leave for this one.
+    """
     cursor.execute(
         """
         DELETE FROM enrollment_person p
         USING (
             SELECT DISTINCT person_id FROM enrollment_rosterrow
-            WHERE roster_id = %(roster)s AND fate IN ('new', 'not_in_register')
+            WHERE roster_id = %(roster)s AND fate IN ('new', 'not_in_register', 'changed')
         ) r
-        WHERE p.id = r.person_id AND p.written_by_id = %(roster)s
+        WHERE p.id = r.person_id
+            AND (p.written_by_id = %(roster)s OR p.on_roll_from IS NULL AND EXISTS (
+                SELECT FROM enrollment_roster w
+                WHERE w.id = p.written_by_id AND w.state = 'withdrawn'
+            ))
             AND NOT EXISTS (SELECT FROM enrollment_status f WHERE f.person_id = p.id)
             AND NOT EXISTS (SELECT FROM enrollment_enrollment f WHERE f.person_id = p.id)
             AND NOT EXISTS (SELECT FROM enrollment_payment f WHERE f.person_id = p.id)

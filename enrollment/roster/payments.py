@@ -62,7 +62,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
         """
         INSERT INTO enrollment_rosterrow
             (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
-             name, raw)
+             name)
         SELECT m.roster_id, m.sheet, m.row, m.part, m.outcome,
             CASE WHEN m.outcome = 'problems' THEN m.why
                  WHEN m.name_differs AND m.outcome IN ('new', 'not_in_register')
@@ -82,7 +82,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                 CASE WHEN m.name_differs
                     THEN '在册姓名为“' || m.known_name || '”，缴费照计，姓名待核实' END,
                 nullif(m.reason, '')), 300),
-            m.person_id, m.at_town, m.at_village, COALESCE(m.name, m.known_name, ''), m.raw
+            m.person_id, m.at_town, m.at_village, COALESCE(m.name, m.known_name, '')
         FROM (
             SELECT m.*, w.why,
                 CASE
@@ -224,7 +224,14 @@ def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
     cursor.execute(
         """
         DELETE FROM enrollment_enrollment e
-        WHERE e.policy_year_id = %(year)s AND e.written_by_id = %(roster)s
+        WHERE e.policy_year_id = %(year)s
+            AND e.person_id IN (
+                SELECT person_id FROM enrollment_payment WHERE roster_id = %(roster)s
+            )
+            AND EXISTS (
+                SELECT FROM enrollment_roster w
+                WHERE w.id = e.written_by_id AND (w.id = %(roster)s OR w.state = 'withdrawn')
+            )
             AND NOT EXISTS (
                 SELECT FROM enrollment_payment p
                 WHERE p.policy_year_id = %(year)s AND p.person_id = e.person_id
@@ -235,12 +242,15 @@ def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
     )
     cursor.execute(
         """
-        SELECT count(*) FROM enrollment_enrollment
-        WHERE policy_year_id = %(year)s AND written_by_id = %(roster)s
+        UPDATE enrollment_rosterrow r SET code = 'kept_back'
+        FROM enrollment_enrollment e
+        WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'not_in_register')
+            AND e.policy_year_id = %(year)s AND e.written_by_id = %(roster)s
+            AND e.person_id = r.person_id
         """,
         given,
     )
-    return cursor.fetchone()[0]
+    return cursor.rowcount
 
 
 KIND = Kind(

@@ -5,7 +5,9 @@ nothing but the roster itself. Applying is another: it runs under the county's l
 if anything changed meanwhile, and writes only what differs.
 """
 
+import re
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +31,7 @@ from enrollment.models import (
     Question,
     Region,
     Roster,
+    RosterPage,
     RosterRow,
     RosterState,
     Stage,
@@ -37,6 +40,7 @@ from enrollment.models import (
 )
 from enrollment.roster import problems, reading
 from enrollment.roster.kinds import KINDS, Kind
+from enrollment.roster.places import Places
 
 # The lock of a county's bulk changes: shared while a diff is taken, exclusive while one is applied.
 LOCK = 4_021
@@ -51,6 +55,7 @@ OVER = (
     RosterState.CANCELLED,
     RosterState.EXPIRED,
 )
+_NUMBER = re.compile(r"[0-9０-９]{14,}[XxＸｘ]?")
 FROZEN = (PolicyYear.State.SETTLED, PolicyYear.State.CLOSED)
 
 
@@ -135,6 +140,12 @@ def read(roster: Roster, *, watch: Watch | None = None) -> Roster:
                 result = reading.stage(
                     roster, kind, path, watch=watch, mapping=roster.mapping or None
                 )
+                RosterPage.objects.bulk_create(
+                    RosterPage(roster=roster, sheet=sheet, first_row=first, sealed=sealed)
+                    for sheet, first, sealed in result.pages
+                )
+                # Enough for the planner to see that it is large; the usual sample costs a second.
+                cursor.execute("SET LOCAL default_statistics_target = 10")
                 cursor.execute("ANALYZE enrollment_stage")
                 roster.headings = result.headings
                 roster.proposals = result.proposals
@@ -149,12 +160,14 @@ def read(roster: Roster, *, watch: Watch | None = None) -> Roster:
                 watch.tell("生成问题文件")
                 _keep_problems(roster, path)
     except workbook.Refused as refused:
-        _refuse(roster, RosterState.REFUSED, refused.code, refused.message)
+        _refuse(roster, RosterState.REFUSED, refused.code, refused.message, watch)
     except store.FileProblem as problem:
-        _refuse(roster, RosterState.REFUSED, "file_gone", str(problem))
+        _refuse(roster, RosterState.REFUSED, "file_gone", str(problem), watch)
     except headings.HeadingsUnknown as unknown:
-        roster.headings = list(unknown.headings)
-        _refuse(roster, RosterState.HEADINGS, "headings_unknown", unknown.message)
+        # Where a file has no headings, its first row is taken for them, numbers and all.
+        roster.headings = [_NUMBER.sub("***", heading) for heading in unknown.headings]
+        sentence = _NUMBER.sub("***", unknown.message)
+        _refuse(roster, RosterState.HEADINGS, "headings_unknown", sentence, watch)
     return roster
 
 
@@ -258,7 +271,7 @@ def withdraw(roster: Roster, *, by: User | None, watch: Watch | None = None) -> 
             raise Failure("year_closed", f"{roster.policy_year}已结算或关闭，名册不能撤回")
         Question.objects.filter(roster=roster, answered_at=None).delete()
         roster.kept_back = KINDS[roster.kind].withdraw(roster, cursor)
-        _unmake_villages(roster)
+        _unmake_villages(roster, cursor)
         roster.state, roster.withdrawn_by = RosterState.WITHDRAWN, by
         roster.withdrawn_at = timezone.now()
         roster.save()
@@ -451,17 +464,22 @@ def _stage_lost(roster: Roster) -> bool:
 
 
 def _clear(roster: Roster) -> None:
-    """Forget what an earlier reading of this roster left."""
+    """Forget what an earlier reading of this roster left. The file goes when that is certain."""
     Stage.objects.filter(roster_id=roster.pk).delete()
     RosterRow.objects.filter(roster=roster).delete()
+    RosterPage.objects.filter(roster=roster).delete()
     if roster.problems_as:
-        store.remove(roster.problems_as)
+        transaction.on_commit(partial(store.remove, roster.problems_as))
         roster.problems_as = ""
 
 
-def _refuse(roster: Roster, state: str, code: str, sentence: str) -> None:
+@transaction.atomic
+def _refuse(roster: Roster, state: str, code: str, sentence: str, watch: Watch) -> None:
+    roster.refresh_from_db(fields=["problems_as"])
+    _clear(roster)
     roster.state, roster.refusal_code, roster.refusal = state, code, sentence
     roster.save()
+    watch.confirm()
 
 
 def _keep_problems(roster: Roster, path: Path) -> None:
@@ -475,11 +493,12 @@ def _keep_problems(roster: Roster, path: Path) -> None:
 
 
 def _make_villages(roster: Roster) -> None:
-    """Create the villages that the preview proposed, under the ids it reserved for them."""
-    taken = set(
-        Region.objects.filter(pk__in=[v["id"] for v in roster.proposals]).values_list(
-            "pk", flat=True
-        )
+    """Create the proposed villages somebody will live in, under the ids reserved for them."""
+    proposed = [village["id"] for village in roster.proposals]
+    wanted = set(
+        RosterRow.objects.filter(
+            roster=roster, fate__in=[Fate.NEW, Fate.CHANGED], village_id__in=proposed
+        ).values_list("village_id", flat=True)
     )
     towns = Region.objects.in_bulk({v["town"] for v in roster.proposals})
     Region.objects.bulk_create(
@@ -494,38 +513,55 @@ def _make_villages(roster: Roster) -> None:
             order=village["id"],
         )
         for village in roster.proposals
-        if village["id"] not in taken
+        if village["id"] in wanted
     )
 
 
 def _adopt_new_villages(roster: Roster, cursor: CursorWrapper) -> None:
-    """Where somebody made a proposed village meanwhile, use theirs."""
+    """Where somebody made a proposed village meanwhile, use theirs; it is no longer ours to make.
+
+    Proposals carry the name as the file spells it, so it is looked up as the reading would.
+    """
+    places = Places(roster.county, roster.region, propose=False)
+    proposals = []
     for village in roster.proposals:
-        real = Region.objects.filter(parent=village["town"], name=village["name"]).first()
-        if real and real.pk != village["id"]:
-            cursor.execute(
-                "UPDATE enrollment_stage SET village_id = %s"
-                " WHERE roster_id = %s AND village_id = %s",
-                [real.pk, roster.pk, village["id"]],
-            )
-            village["id"] = real.pk
+        real = places.village(village["town"], village["name"])
+        if real is None:
+            proposals.append(village)
+            continue
+        cursor.execute(
+            "UPDATE enrollment_stage SET village_id = %s WHERE roster_id = %s AND village_id = %s",
+            [real, roster.pk, village["id"]],
+        )
+    roster.proposals = proposals
 
 
-def _unmake_villages(roster: Roster) -> None:
-    """Remove villages this roster made, where nobody and nothing stands in them."""
-    for village in Region.objects.filter(
-        pk__in=[v["id"] for v in roster.proposals], key__contains="-v"
-    ):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                SELECT EXISTS (SELECT FROM enrollment_person WHERE village_id = %(v)s)
-                    OR EXISTS (SELECT FROM enrollment_household WHERE village_id = %(v)s)
-                    OR EXISTS (SELECT FROM enrollment_enrollment WHERE village_id = %(v)s)
-                    OR EXISTS (SELECT FROM enrollment_user WHERE region_id = %(v)s)
-                    OR EXISTS (SELECT FROM enrollment_roster WHERE region_id = %(v)s)
-                """,
-                {"v": village.pk},
+def _unmake_villages(roster: Roster, cursor: CursorWrapper) -> None:
+    """Remove villages this roster made, where nobody and nothing stands in them.
+
+    What waits to be applied may name them, and what is still to be withdrawn may lead back.
+    """
+    cursor.execute(
+        """
+        SELECT v FROM unnest(%(proposed)s::bigint[]) v
+        WHERE NOT EXISTS (SELECT FROM enrollment_person WHERE village_id = v)
+            AND NOT EXISTS (SELECT FROM enrollment_household WHERE village_id = v)
+            AND NOT EXISTS (SELECT FROM enrollment_enrollment WHERE village_id = v)
+            AND NOT EXISTS (SELECT FROM enrollment_user WHERE region_id = v)
+            AND NOT EXISTS (SELECT FROM enrollment_roster WHERE region_id = v)
+            AND NOT EXISTS (SELECT FROM enrollment_stage WHERE village_id = v)
+            AND NOT EXISTS (
+                SELECT FROM enrollment_roster o
+                JOIN enrollment_rosterrow r ON r.roster_id = o.id AND r.fate = 'changed'
+                WHERE o.county_id = %(county)s AND o.state = 'applied' AND o.id <> %(roster)s
+                    AND (r.before->>'village_id')::bigint = v
             )
-            if not cursor.fetchone()[0]:
-                village.delete()
+        """,
+        {
+            "proposed": [village["id"] for village in roster.proposals],
+            "county": roster.county_id,
+            "roster": roster.pk,
+        },
+    )
+    empty = [village for (village,) in cursor.fetchall()]
+    Region.objects.filter(pk__in=empty, key__contains="-v").delete()

@@ -56,6 +56,11 @@ class Places:
         self._reserved = _reserved_ids() if propose else iter(())
         self._seen: dict[tuple[str, str], tuple[int, int] | str] = {}
 
+    @property
+    def own_village(self) -> int | None:
+        """The village of the roster's region, where it is one."""
+        return self.region.pk if self.region.level == Level.VILLAGE else None
+
     def locate(self, town: str, village: str, *, propose: bool) -> tuple[int, int] | str:
         """The ids of town and village, or a sentence saying what is not known.
 
@@ -86,6 +91,8 @@ class Places:
         else:
             return "缺少乡镇"
         if not village:
+            if self.own_village and town_id == self.own_town:
+                return town_id, self.own_village
             return town_id, self.unplaced[town_id]
         key = _key(village)
         for known in (self.names.get(town_id, ""), self.county.name):
@@ -108,6 +115,10 @@ class Places:
         """A town by name, alias or printed name, with or without the county's name before it."""
         key = _key(text)
         return self._towns.get(key) or self._towns.get(key.removeprefix(_key(self.county.name)))
+
+    def village(self, town: int, text: str) -> int | None:
+        """A village of a town by any of its names; None where there is none or more than one."""
+        return self._villages.get((town, _key(text)))
 
     def unit(self, text: str) -> int | None:
         """The region itself or one of its children, by any of its names."""

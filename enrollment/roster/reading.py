@@ -4,6 +4,8 @@ This is the loop that runs 700,000 times; what it does per row is kept cheap on 
 """
 
 import json
+import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -26,17 +28,18 @@ FIELDS = (
     "sheet", "row", "part", "fate", "code", "reason",
     "doc_type", "id_index", "tail_index", "id_cipher", "name", "sex", "birth", "phone",
     "household_number", "relation", "address", "day", "note",
-    "amount", "paid_at", "arrived_at", "channel", "serial", "number", "facts", "raw",
+    "amount", "paid_at", "arrived_at", "channel", "serial", "number", "facts",
     "town_id", "village_id",
 )  # fmt: skip
 # Columns every kind has; the others are staged where a kind names them.
 ALWAYS = {
     "sheet", "row", "part", "fate", "code", "reason", "doc_type", "id_index", "tail_index",
-    "id_cipher", "name", "sex", "birth", "phone", "facts", "raw", "town_id", "village_id",
+    "id_cipher", "name", "sex", "birth", "phone", "facts", "town_id", "village_id",
 }  # fmt: skip
 TEXTS = ("code", "reason", "name", "phone", "household_number", "relation", "address", "note",
          "channel", "serial")  # fmt: skip
 FILLED_DOWN = {"town", "village", "household_number", "address"}
+_LONG_NUMBER = re.compile(r"\d{14,}[Xx]?")
 BATCH = 2000
 # field, column, parser, longest text (0: no limit)
 Plan = list[tuple[str, int, Callable[[object], Any], int]]
@@ -51,6 +54,7 @@ class Reading:
     staged: int = 0
     proposals: list[dict[str, Any]] = field(default_factory=list)
     unread_sheets: list[str] = field(default_factory=list)
+    pages: list[tuple[int, int, bytes]] = field(default_factory=list)
 
 
 def _sex(value: object) -> str:
@@ -169,6 +173,8 @@ class _Reader:
                 rows, first = rows[layout.first_data_row :], first + layout.first_data_row
             else:
                 _fill_down(block, below)
+            if rows:
+                self._keep(current, first, rows)
             for start in range(0, len(rows), BATCH):
                 out: list[str] = []
                 for at, row in enumerate(rows[start : start + BATCH], first + start):
@@ -245,7 +251,9 @@ class _Reader:
                 else:
                     value = parse(cell)
             except CellError as error:
-                problems.append(f"{self.titles[field_name]}“{cells.shown(cell)[:40]}”：{error}")
+                # Reasons are kept in clear, so a number that strayed into this column is not said.
+                said = _LONG_NUMBER.sub("***", cells.shown(cell)[:40])
+                problems.append(f"{self.titles[field_name]}“{said}”：{error}")
                 continue
             if value is None or value == "":
                 continue
@@ -253,7 +261,6 @@ class _Reader:
                 problems.append(f"{self.titles[field_name]}超过{limit}个字")
                 continue
             shared[field_name] = value
-        raw = self._raw(row)
         part = 0
         for name_at, id_at in self.pairs:
             name_cell = row[name_at] if 0 <= name_at < width else ""
@@ -276,7 +283,7 @@ class _Reader:
                 self._locate(line)
             if self.kind.check:
                 self.kind.check(line, self.places)
-            out.append(self._line(line, sheet, number, part, raw))
+            out.append(self._line(line, sheet, number, part))
             part += 1
         if not part:
             out.append(self._ignored(sheet, number, "空行"))
@@ -329,9 +336,9 @@ class _Reader:
         if propose and not village and found[1] == places.unplaced.get(found[0]):
             line.remarks.append("没有村名，先放在该乡镇的未落实")
 
-    def _line(self, line: Line, sheet: int, number: int, part: int, raw: str) -> str:
+    def _line(self, line: Line, sheet: int, number: int, part: int) -> str:
         values = line.values
-        values["sheet"], values["row"], values["part"], values["raw"] = sheet, number, part, raw
+        values["sheet"], values["row"], values["part"] = sheet, number, part
         if "facts" in values:
             values["facts"] = self._json(values["facts"]).replace("\\", "\\\\")
         if line.problems:
@@ -342,11 +349,18 @@ class _Reader:
             values["reason"] = "；".join(line.remarks)[:300]
         return self._copy(values)
 
-    def _raw(self, row: list[Any]) -> str:
-        """The declared cells as they came, sealed: kept when the file itself is long gone."""
-        width = len(row)
-        kept = [row[i] if i < width else "" for i in self.declared]
-        return "\\\\x" + self.vault.seal(self._json(kept)).hex()
+    def _keep(self, sheet: int, first: int, rows: list[list[Any]]) -> None:
+        """Seal a run of rows, the declared cells only, for when the file is long gone."""
+        declared = self.declared
+        last = max(declared, default=0)
+        kept = [
+            [row[i] for i in declared]
+            if len(row) > last
+            else [row[i] if i < len(row) else "" for i in declared]
+            for row in rows
+        ]
+        packed = zlib.compress(self._json(kept).encode(), 1)
+        self.result.pages.append((sheet, first, self.vault.seal_bytes(packed)))
 
     def _copy(self, values: dict[str, Any]) -> str:
         """A line of PostgreSQL's COPY text format: text escaped, the rest is safe as it is."""

@@ -61,13 +61,16 @@ def check(line: Line, places: Places) -> None:
     values = line.values
     if not values.get("name"):
         line.refuse("no_name", "缺少姓名")
-    if (
-        not line.problems
-        and places.own_town
-        and values.get("town_id") not in (None, places.own_town)
-    ):
+    if line.problems or not places.own_town:
+        return
+    elsewhere = None
+    if values["town_id"] != places.own_town:
+        elsewhere = places.names.get(values["town_id"], "别的乡镇")
+    elif places.own_village and values["village_id"] != places.own_village:
+        elsewhere = places.names.get(values["village_id"], "别的村")
+    if elsewhere:
         values["fate"], values["code"] = "outside_area", "outside_area"
-        line.remarks.append(f"属于{places.names.get(values['town_id'], '别的乡镇')}")
+        line.remarks.append(f"属于{elsewhere}")
 
 
 def diff(roster: Roster, cursor: CursorWrapper) -> None:
@@ -78,7 +81,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
         """
         INSERT INTO enrollment_rosterrow
             (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
-             name, raw, before)
+             name, before)
         SELECT roster_id, sheet, row, part, fate,
                CASE WHEN fate <> 'problems' THEN '' WHEN repeated THEN 'repeated'
                     ELSE 'name_differs' END,
@@ -97,13 +100,15 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                CASE WHEN fate = 'new'
                     THEN nextval(pg_get_serial_sequence('enrollment_person', 'id'))
                     ELSE known_id END,
-               town_id, village_id, name, raw,
+               town_id, village_id, name,
                CASE WHEN fate = 'changed' THEN (
                     SELECT jsonb_build_object(
                         'town_id', p.town_id, 'village_id', p.village_id,
                         'household_id', p.household_id, 'relation', p.relation,
                         'phone', p.phone, 'on_roll_from', p.on_roll_from,
                         'on_roll_to', p.on_roll_to, 'written_by_id', p.written_by_id)
+                        || CASE WHEN p.name = %(nameless)s
+                           THEN jsonb_build_object('name', p.name) ELSE '{}' END
                     FROM enrollment_person p WHERE p.id = known_id
                ) END
         FROM (
@@ -117,11 +122,11 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     ELSE 'unchanged'
                 END AS fate
             FROM (
-                SELECT s.roster_id, s.sheet, s.row, s.part, s.reason, s.name, s.raw, s.town_id,
+                SELECT s.roster_id, s.sheet, s.row, s.part, s.reason, s.name, s.town_id,
                     CASE WHEN u.placeholder AND p.town_id = s.town_id THEN p.village_id
                          ELSE s.village_id END AS village_id,
                     p.id AS known_id, p.name AS known_name, v.name AS from_village,
-                    p.name <> s.name
+                    p.name <> s.name AND p.name <> %(nameless)s
                         AND upper(translate(p.name, '•・‧．∙⋅●.', '········'))
                          <> upper(translate(s.name, '•・‧．∙⋅●.', '········')) AS name_differs,
                     p.village_id <> s.village_id
@@ -168,35 +173,47 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                 WHERE s.roster_id = %(roster)s AND s.id_index = p.id_index
                     AND s.doc_type = p.doc_type
             )
+            -- A number that cannot be read may be theirs: a typing error ends nobody.
+            AND NOT EXISTS (
+                SELECT FROM enrollment_stage s
+                WHERE s.roster_id = %(roster)s AND s.id_index IS NULL AND s.fate = 'problems'
+                    AND s.name = p.name
+                    AND (s.village_id IS NULL OR s.village_id = p.village_id)
+            )
         """,
         given,
     )
 
 
 def apply(roster: Roster, cursor: CursorWrapper) -> None:
-    """Households, then new people, changed people, people who left, and the facts that follow."""
+    """Households, then new people, changed people, people who left, and the facts that follow.
+
+    A household stands where its head lives; only those without a head take their first member's.
+    """
     given = matching.parameters(roster)
-    cursor.execute(
-        """
-        INSERT INTO enrollment_household
-            (county_id, town_id, village_id, number, address, written_by_id)
-        SELECT DISTINCT ON (s.household_number)
-            %(county)s, r.town_id, r.village_id, s.household_number, COALESCE(s.address, ''),
-            %(roster)s
-        FROM enrollment_rosterrow r
-        JOIN enrollment_stage s
-            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
-            AND s.part = r.part
-        WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'changed')
-            AND s.household_number IS NOT NULL
-            AND NOT EXISTS (
-                SELECT FROM enrollment_household h
-                WHERE h.county_id = %(county)s AND h.number = s.household_number
-            )
-        ORDER BY s.household_number, s.relation = '户主' DESC NULLS LAST, s.row
-        """,
-        given,
-    )
+    for heads_only in (True, False):
+        cursor.execute(
+            """
+            INSERT INTO enrollment_household
+                (county_id, town_id, village_id, number, address, written_by_id)
+            SELECT DISTINCT ON (s.household_number)
+                %(county)s, r.town_id, r.village_id, s.household_number,
+                COALESCE(s.address, ''), %(roster)s
+            FROM enrollment_rosterrow r
+            JOIN enrollment_stage s
+                ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
+                AND s.part = r.part
+            WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'changed')
+                AND s.household_number IS NOT NULL
+                AND (s.relation = '户主' OR NOT %(heads_only)s)
+                AND NOT EXISTS (
+                    SELECT FROM enrollment_household h
+                    WHERE h.county_id = %(county)s AND h.number = s.household_number
+                )
+            ORDER BY s.household_number, s.sheet, s.row
+            """,
+            {**given, "heads_only": heads_only},
+        )
     # The first register of a place stands for the base date itself; nobody is on it before birth.
     cursor.execute(
         """
@@ -223,6 +240,7 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
             town_id = r.town_id,
             village_id = r.village_id,
             household_id = COALESCE(h.id, p.household_id),
+            name = CASE WHEN p.name = %(nameless)s THEN s.name ELSE p.name END,
             relation = COALESCE(s.relation, p.relation),
             phone = COALESCE(s.phone, p.phone),
             on_roll_from = CASE WHEN p.on_roll_from IS NULL OR p.on_roll_to IS NOT NULL
@@ -257,20 +275,23 @@ def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
     given = matching.parameters(roster)
     cursor.execute(
         """
-        SELECT count(*) FROM enrollment_rosterrow r
-        LEFT JOIN enrollment_person p ON p.id = r.person_id
+        UPDATE enrollment_rosterrow r SET code = 'kept_back'
         WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'changed', 'would_end')
-            AND p.written_by_id IS DISTINCT FROM %(roster)s
+            AND NOT EXISTS (
+                SELECT FROM enrollment_person p
+                WHERE p.id = r.person_id AND p.written_by_id = %(roster)s
+            )
         """,
         given,
     )
-    kept = cursor.fetchone()[0]
+    kept = cursor.rowcount
     cursor.execute(
         """
         UPDATE enrollment_person p SET
             town_id = (r.before->>'town_id')::bigint,
             village_id = (r.before->>'village_id')::bigint,
             household_id = (r.before->>'household_id')::bigint,
+            name = COALESCE(r.before->>'name', p.name),
             relation = r.before->>'relation',
             phone = r.before->>'phone',
             on_roll_from = (r.before->>'on_roll_from')::date,
@@ -305,11 +326,20 @@ def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
         """,
         given,
     )
+    # A household somebody left through a roster still in force waits for that one's withdrawal.
     cursor.execute(
         """
         DELETE FROM enrollment_household h
-        WHERE h.county_id = %(county)s AND h.written_by_id = %(roster)s
+        USING enrollment_roster w
+        WHERE h.county_id = %(county)s AND w.id = h.written_by_id
+            AND (w.id = %(roster)s OR w.state = 'withdrawn')
             AND NOT EXISTS (SELECT FROM enrollment_person p WHERE p.household_id = h.id)
+            AND NOT EXISTS (
+                SELECT FROM enrollment_roster o
+                JOIN enrollment_rosterrow r ON r.roster_id = o.id AND r.fate = 'changed'
+                WHERE o.county_id = %(county)s AND o.state = 'applied' AND o.id <> %(roster)s
+                    AND (r.before->>'household_id')::bigint = h.id
+            )
         """,
         given,
     )
