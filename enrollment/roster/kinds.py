@@ -54,6 +54,8 @@ class Kind:
     """Villages it names and the county does not know are proposed and made when it is applied."""
     ends_missing: bool = True
     """A full list ends what it no longer names."""
+    reads_totals: bool = False
+    """Its 合计 row is a figure of its own, not a row to pass over."""
     modes: tuple[str, ...] = (Mode.FULL, Mode.SUPPLEMENT)
     hint: str = ""
     unit: str = "人"

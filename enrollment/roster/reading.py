@@ -40,6 +40,7 @@ TEXTS = ("code", "reason", "name", "phone", "household_number", "relation", "add
          "channel", "serial")  # fmt: skip
 FILLED_DOWN = {"town", "village", "household_number", "address"}
 _LONG_NUMBER = re.compile(r"\d{14,}[Xx]?")
+TOTAL_ROW = "合计行"
 BATCH = 2000
 # field, column, parser, longest text (0: no limit)
 Plan = list[tuple[str, int, Callable[[object], Any], int]]
@@ -234,7 +235,8 @@ class _Reader:
     ) -> None:
         """Parse one row into as many lines as it has people."""
         self.result.staged += 1
-        if why := headings.ignorable(row, layout):
+        why = headings.ignorable(row, layout)
+        if why and not (self.kind.reads_totals and why == TOTAL_ROW):
             out.append(self._ignored(sheet, number, why))
             return
         width = len(row)

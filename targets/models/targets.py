@@ -47,6 +47,14 @@ class TargetVersion(models.Model):
         related_name="+",
         verbose_name="下达人",
     )
+    roster = models.ForeignKey(
+        "enrollment.Roster",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="任务名单",
+    )
     cites = models.TextField("出处", blank=True)
     note = models.TextField("说明", blank=True)
     created_at = models.DateTimeField("建立时间", auto_now_add=True)
