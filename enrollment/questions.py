@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -69,8 +69,10 @@ def unplaced(policy_year: PolicyYear, region: Region, *, viewer: User) -> Person
         .filter(policy_year=policy_year, village__in=spots)
     )
     own = enrolled.filter(person=OuterRef("pk"))
+    # A union, not an "or": the planner then starts from the few and not from everybody.
+    either = people.values("pk").union(enrolled.values("person"))
     return (
-        Person.objects.filter(Q(pk__in=people.values("pk")) | Q(pk__in=enrolled.values("person")))
+        Person.objects.filter(pk__in=either)
         .annotate(
             at_town=Coalesce(
                 Subquery(own.values("town")[:1]), F("town_id"), output_field=BigIntegerField()
