@@ -5,6 +5,7 @@ document that sets them; withdrawing takes that version away and the one before 
 """
 
 from django.db.backends.utils import CursorWrapper
+from django.utils import timezone
 
 from enrollment.headings import Column
 from enrollment.models import Fate, Level, Mode, Region, Roster, RosterRow, Stage
@@ -58,12 +59,12 @@ def check(line: Line, places: Places) -> None:
 
 def diff(roster: Roster, cursor: CursorWrapper) -> None:
     """A few hundred rows at most, so the comparison is plain Python."""
-    now = target.in_force(roster.policy_year, on=roster.as_of)
+    now = target.in_force(roster.policy_year, on=roster.as_of or timezone.localdate())
     seen: dict[int, int] = {}
     entries = []
     for line in Stage.objects.filter(roster_id=roster.pk).order_by("sheet", "row"):
         entry = RosterRow(
-            roster=roster, sheet=line.sheet, row=line.row, part=line.part, fate=line.fate,
+            roster=roster, sheet=line.sheet, row=line.row, part=line.part, fate=line.fate or "",
             code=line.code, reason=line.reason, name=line.name or "",
         )  # fmt: skip
         unit = (line.facts or {}).get("unit")

@@ -17,7 +17,7 @@ class Level(models.TextChoices):
     VILLAGE = "village", "村（社区）"
 
 
-class RegionQuerySet(models.QuerySet):
+class RegionQuerySet(models.QuerySet["Region"]):
     def visible_to(self, user) -> Self:
         """The user's own region and everything below it."""
         region = getattr(user, "region", None)

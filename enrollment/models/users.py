@@ -50,7 +50,7 @@ class User(AbstractUser):
         "演示账号", default=False, help_text="只在内置数据库的演示环境中使用"
     )
 
-    objects = AccountManager()
+    objects = AccountManager()  # type: ignore[misc]
 
     class Meta(AbstractUser.Meta):
         verbose_name = verbose_name_plural = "经办人员"

@@ -50,7 +50,7 @@ class Told:
         }
 
     def run(self, cursor: CursorWrapper, statement: str, roster: Roster) -> None:
-        words = sql.SQL(statement).format(**self.words)  # type: ignore[arg-type]
+        words = sql.SQL(statement).format(**self.words)
         cursor.execute(words.as_string(), matching.parameters(roster))
 
 

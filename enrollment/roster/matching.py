@@ -4,6 +4,8 @@ Names are compared without case, width and kinds of dot; what still differs is a
 somebody who knows the person, never overwritten.
 """
 
+from typing import Any
+
 from django.db.backends.utils import CursorWrapper
 
 from enrollment import regions
@@ -13,7 +15,7 @@ from enrollment.models import Level, Roster
 NAMELESS = "姓名未报"
 
 
-def parameters(roster: Roster) -> dict[str, object]:
+def parameters(roster: Roster) -> dict[str, Any]:
     """What every statement of a roster may name."""
     region = roster.region
     nowhere = regions.placeholder(roster.county)

@@ -223,7 +223,7 @@ def apply(
         cursor.execute("SET LOCAL work_mem = '128MB'")
         roster = _ready(roster)
         if _revision(roster) != roster.read_revision:
-            RosterRow.objects.filter(roster=roster)._raw_delete(using="default")  # type: ignore[attr-defined]
+            RosterRow.objects.filter(roster=roster)._raw_delete(using="default")
             seen = expected or roster.counts
             _adopt_new_villages(roster, cursor)
             _decide(roster, kind, cursor)
@@ -241,7 +241,7 @@ def apply(
             roster.save()
             audit.record(
                 "apply_roster", by=by, county=roster.county, subject=f"roster {roster.pk}",
-                kind=roster.kind, topic=roster.topic, **roster.counts,
+                kind=roster.kind, topic=roster.topic, counts=roster.counts,
             )  # fmt: skip
             PolicyYear.objects.filter(county=roster.county).update(revision=F("revision") + 1)
             Stage.objects.filter(roster_id=roster.pk).delete()
@@ -357,7 +357,7 @@ def by_town(roster: Roster) -> list[dict[str, Any]]:
             )
         )
     }
-    return sorted(counted, key=lambda row: order.get(row["town_id"], len(order)))
+    return sorted(map(dict, counted), key=lambda row: order.get(row["town_id"], len(order)))
 
 
 def _decide(roster: Roster, kind: Kind, cursor: CursorWrapper) -> None:

@@ -5,6 +5,7 @@ rows that need nothing come out unchanged.
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from datetime import date, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from enrollment.models import Fate, Roster, RosterRow
 RESULT, REASON = "结果", "原因"
 _RED = PatternFill("solid", fgColor="FFFDE2E0")
 _BOLD = Font(bold=True)
+_ON_RECORD = re.compile("在册姓名为“[^”]*”(，与名册不一致)?")
 
 
 def write(roster: Roster, source: Path, target: Path) -> None:
@@ -63,14 +65,21 @@ def write(roster: Roster, source: Path, target: Path) -> None:
     book.save(target)
 
 
+def discreet(reason: str) -> str:
+    """The reason without what only the register knows: a department may not learn names by it."""
+    return _ON_RECORD.sub("姓名与在册的不一致", reason)
+
+
 def _said(roster: Roster) -> dict[tuple[int, int], tuple[str, str]]:
     """What is said of each row; where a row holds several people, all that is to be said."""
+    sender = roster.uploaded_by
+    own_file_only = sender is not None and sender.job.own_department
     parts: dict[tuple[int, int], list[tuple[str, str, str]]] = defaultdict(list)
     rows = RosterRow.objects.filter(roster=roster, row__isnull=False).order_by("part")
     for sheet, row, fate, reason, name in rows.values_list(
         "sheet", "row", "fate", "reason", "name"
     ).iterator(chunk_size=10_000):
-        parts[sheet, row].append((fate, reason, name))
+        parts[sheet, row or 0].append((fate, discreet(reason) if own_file_only else reason, name))
     weight = {fate: place for place, fate in enumerate(reversed(Fate.values))}
     weight[Fate.PROBLEMS] = 100
     said = {}

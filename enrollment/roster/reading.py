@@ -103,7 +103,7 @@ def stage(
         watch.tell(PHASES[phase], done, total)
 
     blocks = workbook.read(path, roster.file_name, sheet=roster.sheet or None, on_progress=progress)
-    with connection.cursor() as cursor, cursor.copy(copy) as sink:  # type: ignore[attr-defined]
+    with connection.cursor() as cursor, cursor.copy(copy) as sink:
         for lines in reader.lines(blocks):
             sink.write("".join(lines))
     return reader.finish()

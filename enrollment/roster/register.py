@@ -3,6 +3,8 @@
 It alone says who is on the roll, where they live and in which household.
 """
 
+from datetime import date
+
 from django.db.backends.utils import CursorWrapper
 
 from enrollment.headings import Column
@@ -346,7 +348,7 @@ def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
     return kept
 
 
-def _on_roll_from(roster: Roster) -> object:
+def _on_roll_from(roster: Roster) -> date | None:
     """The day this register speaks for: the first one of a place reaches back to the base date."""
     base = roster.policy_year.base_date
     earlier = (
