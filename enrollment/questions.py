@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Count, F, OuterRef, QuerySet, Subquery
+from django.db.models import BigIntegerField, Count, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -188,7 +188,7 @@ def place(people: Iterable[int], *, village: Region, by: User, address: str = ""
     if not allowed.filter(pk=village.pk, valid_to=None).exists():
         raise Failure("village", "请选择您辖区内的村（社区）")
     wanted = set(people)
-    spots = list(_spots(village).values_list("pk", flat=True))
+    spots = _spots(village)
     where = {"county": village.county_id, "town": village.town_id, "village": village.pk}
     placed: set[int] = set()
     households = Household.objects.visible_to(by).filter(
@@ -240,8 +240,10 @@ def _bump(fact: Region | Question) -> None:
     PolicyYear.objects.filter(county=fact.county_id).update(revision=F("revision") + 1)
 
 
-def _spots(fact: Region | PolicyYear) -> QuerySet[Region]:
-    return Region.objects.filter(county=fact.county_id, placeholder=True, level=Level.VILLAGE)
+def _spots(fact: Region | PolicyYear) -> list[int]:
+    """The county's 未落实 villages, as numbers: the planner knows how few people stand there."""
+    villages = Region.objects.filter(county=fact.county_id, placeholder=True, level=Level.VILLAGE)
+    return list(villages.values_list("pk", flat=True))
 
 
 def _refuse_role(by: User) -> None:
