@@ -214,7 +214,8 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# A file above 2.5 MB is spooled to disk by Django; the rest of a form stays small.
+# Files on their way in lie in the store's closed folder, not in /tmp; the rest of a form is small.
+FILE_UPLOAD_HANDLERS = ["enrollment.uploads.ClosedFolder"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 DATA_UPLOAD_MAX_NUMBER_FILES = 20

@@ -13,6 +13,8 @@ class Role:
     sees_people: bool = False
     may_reveal: bool = False
     """May ask for a full ID number or phone; each reveal is on record."""
+    sees_rosters: bool = False
+    """Opens the pages about rosters: those of its own area, or what its department handed in."""
     hands_in: bool = False
     """May hand in rosters (名册)."""
     may_apply: bool = False
@@ -38,20 +40,29 @@ ROLES = {
             "county",
             sees_people=True,
             may_reveal=True,
+            sees_rosters=True,
             hands_in=True,
             may_apply=True,
             may_issue=True,
             may_answer=True,
             keeps_regions=True,
         ),
-        Role("county_viewer", "县级查看", "county", sees_people=True),
-        Role("department", "部门报送", "county", hands_in=True, own_department=True),
+        Role("county_viewer", "县级查看", "county", sees_people=True, sees_rosters=True),
+        Role(
+            "department",
+            "部门报送",
+            "county",
+            sees_rosters=True,
+            hands_in=True,
+            own_department=True,
+        ),
         Role(
             "town_officer",
             "乡镇经办",
             "town",
             sees_people=True,
             may_reveal=True,
+            sees_rosters=True,
             hands_in=True,
             may_apply=True,
             may_answer=True,

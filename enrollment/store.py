@@ -69,11 +69,16 @@ def plaintext(name: str, *, suffix: str = "") -> Iterator[Path]:
 @contextmanager
 def scratch(*, suffix: str = "") -> Iterator[Path]:
     """A path in a folder of its own for a plaintext file being made, gone when the block ends."""
-    place = Path(tempfile.mkdtemp(dir=_folder(_root() / PLAIN)))
+    place = Path(tempfile.mkdtemp(dir=workroom()))
     try:
         yield place / f"file{suffix}"
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def workroom() -> Path:
+    """The closed folder for plaintext under way; what a killed process leaves there is cleared."""
+    return _folder(_root() / PLAIN)
 
 
 def remove(name: str) -> None:

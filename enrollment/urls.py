@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from enrollment.views import accounts, audit, questions, regions, residents, sign_in
+from enrollment.views.rosters import actions, files, listing, page, upload
 
 app_name = "enrollment"
 urlpatterns: list[URLPattern] = [
@@ -20,4 +21,52 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/accounts/", accounts.accounts, name="accounts"),
     path("<str:county>/<int:year>/accounts/new/", accounts.new, name="accounts-new"),
     path("<str:county>/<int:year>/accounts/<int:pk>/", accounts.one, name="accounts-one"),
+    path("<str:county>/<int:year>/rosters/", listing.rosters, name="rosters"),
+    path("<str:county>/<int:year>/rosters/new/", upload.new, name="rosters-new"),
+    path("<str:county>/<int:year>/rosters/<int:pk>/", page.one, name="rosters-one"),
+    path(
+        "<str:county>/<int:year>/rosters/<int:pk>/progress/",
+        page.progress,
+        name="rosters-progress",
+    ),
+    path(
+        "<str:county>/<int:year>/rosters/<int:pk>/cancel/",
+        actions.cancel,
+        name="rosters-cancel",
+    ),
+    path(
+        "<str:county>/<int:year>/rosters/<int:pk>/headings/",
+        actions.headings,
+        name="rosters-headings",
+    ),
+    path(
+        "<str:county>/<int:year>/rosters/<int:pk>/apply/",
+        actions.apply,
+        name="rosters-apply",
+    ),
+    path(
+        "<str:county>/<int:year>/rosters/<int:pk>/discard/",
+        actions.discard,
+        name="rosters-discard",
+    ),
+    path(
+        "<str:county>/<int:year>/rosters/<int:pk>/retry/",
+        actions.retry,
+        name="rosters-retry",
+    ),
+    path(
+        "<str:county>/<int:year>/rosters/<int:pk>/withdraw/",
+        actions.withdraw,
+        name="rosters-withdraw",
+    ),
+    path(
+        "<str:county>/<int:year>/rosters/<int:pk>/problems/",
+        files.problems,
+        name="rosters-problems",
+    ),
+    path(
+        "<str:county>/<int:year>/rosters/<int:pk>/original/",
+        files.original,
+        name="rosters-original",
+    ),
 ]

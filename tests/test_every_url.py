@@ -26,6 +26,9 @@ EVERYBODY = {
 SEES_PEOPLE = EVERYBODY - {"department_user", "auditor", "administrator"}
 REVEALS = SEES_PEOPLE - {"county_viewer"}
 NOBODY: set[str] = set()
+# The roster of the objects below is 东风镇's own, no department handed it in.
+ROSTERS = {"county_officer", "county_viewer", "east_officer"}
+APPLIES = {"county_officer", "east_officer"}
 
 # Open to anybody, or to whoever has signed in, about no region at all.
 OPEN = {"healthz", "readyz", "enrollment:sign-in"}
@@ -49,8 +52,21 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "enrollment:accounts": ({}, {"administrator"}),
     "enrollment:accounts-new": ({}, {"administrator"}),
     "enrollment:accounts-one": ({"pk": "account"}, {"administrator"}),
+    "enrollment:rosters": ({}, ROSTERS | {"west_officer", "department_user"}),
+    "enrollment:rosters-new": ({}, APPLIES | {"west_officer", "department_user"}),
+    "enrollment:rosters-one": ({"pk": "roster"}, ROSTERS),
+    "enrollment:rosters-progress": ({"pk": "roster"}, ROSTERS),
+    "enrollment:rosters-cancel": ({"pk": "roster"}, APPLIES),
+    "enrollment:rosters-headings": ({"pk": "roster"}, APPLIES),
+    "enrollment:rosters-apply": ({"pk": "roster"}, APPLIES),
+    "enrollment:rosters-discard": ({"pk": "roster"}, APPLIES),
+    "enrollment:rosters-retry": ({"pk": "roster"}, APPLIES),
+    "enrollment:rosters-withdraw": ({"pk": "roster"}, APPLIES),
+    "enrollment:rosters-problems": ({"pk": "roster"}, APPLIES),
+    "enrollment:rosters-original": ({"pk": "roster"}, APPLIES),
     "targets:progress": ({}, SEES_PEOPLE),
     "targets:progress-names": ({"figure": "missing"}, SEES_PEOPLE),
+    "targets:progress-names-export": ({"figure": "missing"}, SEES_PEOPLE),
     "targets:person": ({"pk": "person"}, SEES_PEOPLE - {"west_officer"}),
     "targets:reveal": ({"pk": "person"}, REVEALS - {"west_officer"}),
     "targets:targets": ({}, EVERYBODY),

@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 from enrollment import commands, headings, roster, store
 from enrollment.failure import Failure
 from enrollment.models import Department, Fate, PolicyYear, Roster, RosterState, StatusKind
+from enrollment.years import history_year
 
 
 class Command(commands.PortalCommand):
@@ -76,12 +77,7 @@ def _year(options: dict[str, Any]) -> PolicyYear:
     """The benefit year; a list of who was insured in an earlier one needs no policy for it."""
     county = commands.county_of(options["county"])
     if options["kind"] == "insured":
-        found, _ = PolicyYear.objects.get_or_create(
-            county=county,
-            year=options["year"],
-            defaults={"state": PolicyYear.State.HISTORY},
-        )
-        return found
+        return history_year(county, options["year"])
     return commands.policy_year(options["county"], options["year"])
 
 
