@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from enrollment import audit, jobs, roster
-from enrollment.models import Job
+from enrollment import audit, jobs, roster, store
+from enrollment.models import Job, RosterState
 
 
 def _read(job: Job, watch: jobs.Watch) -> None:
@@ -13,6 +13,8 @@ def _read(job: Job, watch: jobs.Watch) -> None:
 
 def _apply(job: Job, watch: jobs.Watch) -> None:
     assert job.roster
+    if _done_before(job, RosterState.APPLIED):
+        return
     roster.apply(
         job.roster,
         by=job.by,
@@ -24,7 +26,15 @@ def _apply(job: Job, watch: jobs.Watch) -> None:
 
 def _withdraw(job: Job, watch: jobs.Watch) -> None:
     assert job.roster
+    if _done_before(job, RosterState.WITHDRAWN):
+        return
     roster.withdraw(job.roster, by=job.by, watch=watch)
+
+
+def _done_before(job: Job, state: str) -> bool:
+    """Whether an earlier attempt committed its work and died before it could say so."""
+    assert job.roster
+    return job.attempts > 1 and job.roster.state == state
 
 
 VERBS: dict[str, jobs.Verb] = {"read": _read, "apply": _apply, "withdraw": _withdraw}
@@ -46,6 +56,7 @@ def tick() -> None:
 
 @shared_task
 def sweep() -> None:
-    """Every night: previews nobody answered lapse, files past their term go."""
+    """Every night: previews nobody answered lapse, files past their term and leftovers go."""
     roster.expire()
     roster.forget_files()
+    store.clear_leftovers()

@@ -221,6 +221,8 @@ def apply(
     ):
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, roster.county_id])
         cursor.execute("SET LOCAL work_mem = '128MB'")
+        # Merging and moving regions take the same row, so no row is written to a place that goes.
+        Region.objects.select_for_update(no_key=True).get(pk=roster.county_id)
         roster = _ready(roster)
         if _revision(roster) != roster.read_revision:
             RosterRow.objects.filter(roster=roster)._raw_delete(using="default")
@@ -534,6 +536,17 @@ def _adopt_new_villages(roster: Roster, cursor: CursorWrapper) -> None:
             [real, roster.pk, village["id"]],
         )
     roster.proposals = proposals
+    # Villages merged or moved since the file was read: the rows go where their people went.
+    cursor.execute(
+        """
+        UPDATE enrollment_stage s SET village_id = m.id, town_id = m.parent_id
+        FROM enrollment_region r
+        JOIN enrollment_region m ON m.id = COALESCE(r.merged_into_id, r.id)
+        WHERE s.roster_id = %s AND s.village_id = r.id
+            AND (m.id <> s.village_id OR m.parent_id <> s.town_id)
+        """,
+        [roster.pk],
+    )
 
 
 def _unmake_villages(roster: Roster, cursor: CursorWrapper) -> None:
