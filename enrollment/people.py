@@ -36,6 +36,8 @@ class Search:
     kind: str
     value: str
     shown: str
+    birth: str = ""
+    """With a tail: the day the index narrows the county down to before the tail decides."""
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
@@ -56,7 +58,8 @@ def read(text: str, *, today: date) -> Search:
     if tail := _tail(text):
         birth, last_four = tail
         shown = f"后四位 **** 出生 {birth:%Y-%m-%d}"
-        return Search("tail", vault().tail(f"{birth:%Y%m%d}", last_four).hex, shown)
+        index = vault().tail(f"{birth:%Y%m%d}", last_four).hex
+        return Search("tail", index, shown, birth.isoformat())
     number = normalise(text)
     if _PHONE.fullmatch(number):
         return Search("phone", number, f"电话 {masked_phone(number)}")
@@ -166,7 +169,7 @@ def find(search: Search, *, among: PersonQuerySet) -> PersonQuerySet:
     """The people a search names within ``among`` (scope it first), those on the roll first."""
     condition = {
         "id": Q(id_index=search.value),
-        "tail": Q(tail_index=search.value),
+        "tail": Q(tail_index=search.value, **({"birth": search.birth} if search.birth else {})),
         "phone": Q(phone=search.value),
         "name": Q(name__contains=search.value),
     }[search.kind]
