@@ -2,13 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from targets.views import home, person, policy, progress, tables, targets
+from targets.views import exports, home, person, policy, progress, tables, targets
 
 app_name = "targets"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
     path("<str:county>/<int:year>/progress/", progress.progress, name="progress"),
     path("<str:county>/<int:year>/names/<str:figure>/", progress.names, name="progress-names"),
+    path(
+        "<str:county>/<int:year>/names/<str:figure>/export/",
+        exports.names,
+        name="progress-names-export",
+    ),
     path("<str:county>/<int:year>/residents/<int:pk>/", person.person, name="person"),
     path("<str:county>/<int:year>/residents/<int:pk>/reveal/", person.reveal, name="reveal"),
     path("<str:county>/<int:year>/targets/", targets.targets, name="targets"),

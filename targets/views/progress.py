@@ -95,6 +95,7 @@ def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResp
         "policy_year": place.policy_year,
         "region": place.region,
         "tabs": _tabs(request, place, figure),
+        "export_url": _url(request, place, "targets:progress-names-export", figure),
         "problem": problem,
         "until": at,
     }
