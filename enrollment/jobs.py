@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+import psycopg
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)
 BEAT = 2.0
 STALE = timedelta(seconds=10)
+# COPY speaks to the driver itself, so its errors come without Django's wrapping.
+DATABASE_ERRORS = (OperationalError, psycopg.OperationalError)
 
 
 class Cancelled(Exception):
@@ -51,7 +54,7 @@ class Held(Watch):
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.cancelled = self.lost = False
+        self.cancelled, self.lost = job.cancel_asked, False
         self._step: tuple[str, int, int | None] = (job.phase, 0, None)
         self._over = threading.Event()
         # The statement to cancel is the main thread's: psycopg allows that from another thread.
@@ -101,10 +104,10 @@ class Held(Watch):
                     connection.close()
                     continue
                 if not renewed or wish:
+                    # Again at every beat: between two statements there is nothing to cancel.
                     self.lost, self.cancelled = not renewed, bool(wish)
                     with contextlib.suppress(Exception):
                         self._working.cancel_safe()
-                    return
         finally:
             connection.close()
 
@@ -152,29 +155,41 @@ def work(job_id: int, verbs: dict[str, Verb]) -> None:
     job = claim(job_id)
     if job is None:
         return
+    # The job is ended after its thread, which might otherwise cancel the statement that ends it.
     with Held(job) as held:
-        try:
-            verbs[job.verb](job, held)
-        except Lost:
+        outcome = _outcome(job, held, verbs)
+    if outcome:
+        state, code, error = outcome
+        finish(job, state, error=error, code=code)
+
+
+def _outcome(job: Job, held: Held, verbs: dict[str, Verb]) -> tuple[str, str, str] | None:
+    """State, code and sentence the job ends with; None where it is no longer ours to end.
+
+    A database that went away raises: the lease runs out, and the job is tried again.
+    """
+    cancelled = (JobState.CANCELLED, "", "已按要求取消，没有任何改动")
+    try:
+        verbs[job.verb](job, held)
+    except Lost:
+        logger.warning("job %s was taken over by another worker", job.pk)
+        return None
+    except Cancelled:
+        return cancelled
+    except Failure as failure:
+        return JobState.FAILED, failure.code, failure.message
+    except DATABASE_ERRORS:
+        if held.lost:
             logger.warning("job %s was taken over by another worker", job.pk)
-        except Cancelled:
-            finish(job, JobState.CANCELLED, error="已按要求取消，没有任何改动")
-        except Failure as failure:
-            finish(job, JobState.FAILED, error=failure.message, code=failure.code)
-        except OperationalError:
-            if not held.cancelled:
-                raise
-            finish(job, JobState.CANCELLED, error="已按要求取消，没有任何改动")
-        except Exception:
-            logger.exception("job %s failed", job.pk)
-            finish(
-                job,
-                JobState.FAILED,
-                code="unexpected",
-                error="程序出错，没有任何改动；请把本页的编号告诉系统管理员",
-            )
-        else:
-            finish(job, JobState.DONE)
+            return None
+        if held.cancelled:
+            return cancelled
+        raise
+    except Exception:
+        logger.exception("job %s failed", job.pk)
+        sentence = "程序出错，没有任何改动；请把本页的编号告诉系统管理员"
+        return JobState.FAILED, "unexpected", sentence
+    return JobState.DONE, "", ""
 
 
 def finish(job: Job, state: str, *, error: str = "", code: str = "") -> None:
