@@ -48,6 +48,8 @@ YEAR = Section(
         "benefit_to",
         "benefit_cites",
         "benefit_source",
+        "midyear_refused",
+        "midyear_cites",
         "base_date",
         "base_cites",
         "attribution",

@@ -48,6 +48,14 @@ class PolicyYear(models.Model):
         "待遇期来源", blank=True, help_text="文件没有写、由县补录的依据"
     )
 
+    midyear_refused = models.BooleanField(
+        "未在缴费期内参保的不得中途参保",
+        null=True,
+        blank=True,
+        help_text="空 = 文件没有写，缴费期以外既不受理也不拒绝",
+    )
+    midyear_cites = models.TextField("中途参保出处", blank=True)
+
     base_date = models.DateField("基数时点", null=True, blank=True)
     base_cites = models.TextField("基数时点出处", blank=True)
 

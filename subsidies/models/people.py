@@ -30,8 +30,8 @@ class Entitlement(Placed):
     """身份认定: one person holds one category in one benefit year; every identity is kept.
 
     ``valid_from``/``valid_to`` are the department's own dates, both days inclusive; NULL = the
-    list gives none. ``recognised_on`` is the day from which the identity was on a list, and
-    ``removed_on`` the first day it no longer was.
+    list gives none. ``recognised_on`` is the day on which the identity was recognised (NULL = no
+    list says; it then counts from always), ``removed_on`` the first day it no longer held.
     """
 
     policy_year = models.ForeignKey(
@@ -49,7 +49,7 @@ class Entitlement(Placed):
     grade = models.PositiveSmallIntegerField("等级", null=True, blank=True)
     valid_from = models.DateField("有效起", null=True, blank=True)
     valid_to = models.DateField("有效止", null=True, blank=True)
-    recognised_on = models.DateField("认定日期")
+    recognised_on = models.DateField("认定日期", null=True, blank=True)
     removed_on = models.DateField("退出日期", null=True, blank=True)
     source_word = models.TextField("名单原文", blank=True)
     written_by = models.ForeignKey(
