@@ -46,6 +46,7 @@ from enrollment.roster.places import Places
 LOCK = 4_021
 # A full list that ends more than this share of what is there, or a whole town, is asked about.
 END_SHARE = 0.10
+ANALYZE_FROM = 1_000
 WAITS_FOR = timedelta(days=7)
 KEEP_FILES = timedelta(days=180)
 OVER = (
@@ -68,6 +69,7 @@ def hand_in(
     by: User | None,
     region: Region | None = None,
     status: StatusKind | None = None,
+    topic: str = "",
     mode: str | None = None,
     as_of: date | None = None,
     department: Department | None = None,
@@ -76,7 +78,8 @@ def hand_in(
 ) -> Roster:
     """Keep the file, sealed, and write down what it claims to be. Nothing is read yet.
 
-    Raises Failure where the kind, the mode or the file's size cannot be.
+    ``topic`` is what the whole file is about, for kinds that have topics; without one it is told
+    row by row. Raises Failure where the kind, the topic or the mode cannot be.
     """
     if kind not in KINDS:
         known = "、".join(f"{k.key} {k.title}" for k in KINDS.values())
@@ -87,6 +90,10 @@ def hand_in(
         raise Failure("bad_mode", f"{described.title}不能按“{Mode(mode).label}”方式上传")
     if kind == "status" and status is None:
         raise Failure("status_missing", "人员状态名单须说明是哪一种状态，如 服役")
+    if topic and described.find_topic:
+        topic = described.find_topic(year, department, topic)
+    elif topic:
+        raise Failure("no_topics", f"{described.title}不分{described.topic_word}")
     if year.state in FROZEN:
         raise Failure("year_closed", f"{year}已结算或关闭，不能再交名册")
     region = region or year.county
@@ -104,7 +111,7 @@ def hand_in(
             policy_year=year,
             kind=kind,
             status_kind=status,
-            topic=status.name if status else "",
+            topic=status.name if status else topic,
             mode=mode,
             as_of=as_of or (year.base_date if kind == "register" else None) or timezone.localdate(),
             department=department,
@@ -150,6 +157,7 @@ def read(roster: Roster, *, watch: Watch | None = None) -> Roster:
                 roster.headings = result.headings
                 roster.proposals = result.proposals
                 roster.unread = result.unread_sheets
+                roster.unknown_words = result.unknown_words
                 watch.tell("比对在册情况")
                 _decide(roster, kind, cursor)
                 roster.state, roster.refusal, roster.refusal_code = RosterState.WAITING, "", ""
@@ -167,6 +175,8 @@ def read(roster: Roster, *, watch: Watch | None = None) -> Roster:
         # Where a file has no headings, its first row is taken for them, numbers and all.
         roster.headings = [_NUMBER.sub("***", heading) for heading in unknown.headings]
         sentence = _NUMBER.sub("***", unknown.message)
+        if kind.topics and not roster.topic:
+            sentence += f"如果整份名单是同一种{kind.topic_word}，请重新上传并写明是哪一种。"
         _refuse(roster, RosterState.HEADINGS, "headings_unknown", sentence, watch)
     return roster
 
@@ -386,7 +396,25 @@ def _decide(roster: Roster, kind: Kind, cursor: CursorWrapper) -> None:
         [roster.pk],
     )
     roster.people = cursor.fetchone()[0]
-    roster.warning = _drop_guard(roster, cursor) if kind.ends_missing else ""
+    if (roster.rows or 0) > ANALYZE_FROM:
+        # Statistics that have never seen this roster promise one row of it, and applying then
+        # joins tens of thousands of rows one by one.
+        cursor.execute("ANALYZE enrollment_rosterrow")
+    if roster.mode == Mode.EXIT:
+        roster.warning = _exit_guard(roster, kind.held(roster, cursor)) if kind.held else ""
+    else:
+        roster.warning = _drop_guard(roster, cursor) if kind.ends_missing else ""
+
+
+def _exit_guard(roster: Roster, held: int) -> str:
+    """A sentence where an exit list ends a large share: a full list may have been taken for one."""
+    ending = roster.would_end or 0
+    if not ending or ending <= held * END_SHARE:
+        return ""
+    return (
+        f"这份退出名单会使 {ending:,} 人退出，占现有 {held:,} 人的 {ending / held:.1%}。"
+        "请确认这不是全量名单，再次确认后才会入库。"
+    )
 
 
 def _drop_guard(roster: Roster, cursor: CursorWrapper) -> str:
@@ -445,6 +473,9 @@ def _ready(roster: Roster) -> Roster:
         )
         if roster.kind != "register":
             later = later.filter(policy_year=roster.policy_year)
+        if KINDS[roster.kind].topics and not roster.topic:
+            # Told row by row, each department speaks for its own.
+            later = later.filter(department=roster.department)
         if newer := later.first():
             raise Failure(
                 "superseded",
@@ -460,9 +491,9 @@ def _revision(roster: Roster) -> int:
 
 def _stage_lost(roster: Roster) -> bool:
     staged = Stage.objects.filter(roster_id=roster.pk).count()
-    return roster.state == RosterState.WAITING and staged != (roster.rows or 0) - (
-        roster.would_end or 0
-    )
+    # Those a full list no longer names have no line of their own; those on an exit list have.
+    without = 0 if roster.mode == Mode.EXIT else roster.would_end or 0
+    return roster.state == RosterState.WAITING and staged != (roster.rows or 0) - without
 
 
 def _clear(roster: Roster) -> None:
