@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count
 
 from benchmarks import county as generator
@@ -198,9 +198,6 @@ def _bring_in(paper: Paper, path: Path, year: PolicyYear, place: Place, tell: Te
     read = roster.read(handed_in)
     if read.state != RosterState.WAITING:
         raise Failure(read.refusal_code, f"{paper.file_name}：{read.refusal}")
-    with connection.cursor() as cursor:
-        # A dozen files within seconds: the planner has not been told of the rows just staged.
-        cursor.execute("ANALYZE enrollment_rosterrow, enrollment_person, enrollment_enrollment")
     roster.apply(read, by=handed_in.uploaded_by, confirmed=True)
     tell(f"{year.county.name} {paper.file_name}：{read.people or 0:,} 人已入库")
 
