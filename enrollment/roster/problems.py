@@ -17,7 +17,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from enrollment import cells, workbook
-from enrollment.models import Fate, Roster, RosterRow
+from enrollment.models import Fate, Level, Roster, RosterRow
 
 RESULT, REASON = "结果", "原因"
 _RED = PatternFill("solid", fgColor="FFFDE2E0")
@@ -66,14 +66,17 @@ def write(roster: Roster, source: Path, target: Path) -> None:
 
 
 def discreet(reason: str) -> str:
-    """The reason without what only the register knows: a department may not learn names by it."""
+    """The reason without what only the register knows: names are not to be had for numbers."""
     return _ON_RECORD.sub("姓名与在册的不一致", reason)
 
 
 def _said(roster: Roster) -> dict[tuple[int, int], tuple[str, str]]:
     """What is said of each row; where a row holds several people, all that is to be said."""
     sender = roster.uploaded_by
-    own_file_only = sender is not None and sender.job.own_department
+    # A county's officer may know; a town could ask for names of people that are not its own.
+    own_file_only = sender is not None and (
+        sender.job.own_department or sender.job.level != Level.COUNTY
+    )
     parts: dict[tuple[int, int], list[tuple[str, str, str]]] = defaultdict(list)
     rows = RosterRow.objects.filter(roster=roster, row__isnull=False).order_by("part")
     for sheet, row, fate, reason, name in rows.values_list(

@@ -1,7 +1,7 @@
 """The rows of a roster as its page shows them: masked, fifty at a time, within reach of an index.
 
 A department sees of a list what it wrote itself, and what became of it; what the register knows
-about the people on it is not told.
+about the people on it is not told. Nor is it to a town, about people who are not its own.
 """
 
 import re
@@ -25,6 +25,8 @@ PER_PAGE = 50
 # No page lies deeper than this; towns and villages lead to the rest.
 REACH = 10_000
 KEPT = "kept_back"
+# Entries that may be about somebody of another town.
+FOREIGN = (Fate.OUTSIDE_AREA, Fate.PROBLEMS)
 _NUMBER = re.compile(r"\d{17}[\dXx]\w{0,4}|\d{15}")
 
 
@@ -83,6 +85,7 @@ def shown(rows: Iterable[RosterRow], roster: Roster, place: Place) -> list[Entry
     """The rows of one page, in a few queries whatever their number."""
     lines = list(rows)
     own_file_only = place.user.job.own_department
+    below = place.user.job.level != "county"
     known = {}
     names: dict[int, str] = {}
     if not own_file_only:
@@ -103,18 +106,23 @@ def shown(rows: Iterable[RosterRow], roster: Roster, place: Place) -> list[Entry
             cell for cell in came.get((line.sheet, line.row or 0), []) if isinstance(cell, str)
         ]
         person = known.get(line.person_id or 0)
+        guarded = own_file_only or (
+            below and person is None and line.person_id and line.fate in FOREIGN
+        )
         where = ""
         if line.row:
             where = f"表{line.sheet + 1} 第 {line.row} 行" if several else f"第 {line.row} 行"
         found.append(
             Entry(
                 where=where,
-                name=line.name if not own_file_only or line.name in cells else "",
+                name=line.name if not guarded or line.name in cells else "",
                 number=person.masked() if person else _masked(cells),
-                place=" ".join(
+                place=""
+                if guarded
+                else " ".join(
                     names[one] for one in (line.town_id, line.village_id) if one in names
                 ),
-                reason=discreet(line.reason) if own_file_only else line.reason,
+                reason=discreet(line.reason) if guarded else line.reason,
                 person_id=person.pk if person else None,
             )
         )
@@ -128,9 +136,10 @@ def by_place(roster: Roster) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """
     in_town = roster.region.level != Level.COUNTY
     unit = "village_id" if in_town else "town_id"
+    left_out = [Fate.IGNORED, Fate.OUTSIDE_AREA] if in_town else [Fate.IGNORED]
     counted = (
         RosterRow.objects.filter(roster=roster)
-        .exclude(fate=Fate.IGNORED)
+        .exclude(fate__in=left_out)
         .order_by()
         .values(unit, "fate")
         .annotate(n=Count("pk"))

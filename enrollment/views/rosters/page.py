@@ -237,8 +237,12 @@ def _proposed(roster: Roster) -> list[dict[str, Any]]:
 
 def _answer(roster: Roster, active: bool) -> str:
     kind, counts = kind_of(roster), roster.counts
-    read = f"读了 {roster.rows or 0:,} 行、{roster.people or 0:,} 人"
+    # Those who would end have no row of their own.
+    rows = (roster.rows or 0) - counts[Fate.WOULD_END]
+    read = f"读了 {rows:,} 行、{roster.people or 0:,} 人"
     rest = f"问题 {counts[Fate.PROBLEMS]:,} 行" if counts[Fate.PROBLEMS] else "没有问题行"
+    if foreign := counts[Fate.OUTSIDE_AREA]:
+        rest += f"，不在本辖区 {foreign:,} 行"
     changes = writes(roster) or "没有变动"
     if active:
         return "正在办理，可以离开本页，稍后再回来看结果。"
@@ -246,11 +250,7 @@ def _answer(roster: Roster, active: bool) -> str:
         case RosterState.WAITING:
             return f"{read}：{changes}；{rest}。确认以后才会入库。"
         case RosterState.APPLIED:
-            return (
-                f"已入库：{changes}；{rest}没有入库。"
-                if counts[Fate.PROBLEMS]
-                else (f"已入库：{changes}；{rest}。")
-            )
+            return f"已入库：{changes}；{rest}。"
         case RosterState.WITHDRAWN:
             kept = roster.kept_back
             said = f"其中 {kept:,} 行后来又有改动，保留未动" if kept else "数据已恢复原样"
