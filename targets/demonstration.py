@@ -47,6 +47,8 @@ class Place:
     register: str = ""
     """Region of the register where the files are of one town."""
     own_targets: bool = True
+    year_before: bool = False
+    """Whether last year's list of the insured comes too."""
     interim: bool = False
     """Whether the payments come twice: as of 20 November, then whole."""
 
@@ -76,9 +78,9 @@ class Login:
 
 
 PLACES = (
-    Place("jinzhai", "341524", 0.02, interim=True),
-    Place("nongba", "500235", 1.0, register="500235116", own_targets=False),
+    Place("jinzhai", "341524", 0.01, year_before=True, interim=True),
     Place("yueyang", "430621", 0.01),
+    Place("nongba", "500235", 1.0, register="500235116", own_targets=False),
 )
 # The first of a role is the one that `make demo` prints.
 LOGINS = (
@@ -178,7 +180,8 @@ def _papers(place: Place, year: PolicyYear) -> Iterator[Paper]:
                 STATUS_OFFICE.get(word, "医保" if "职工" in word or "居民" in word else "公安"),
                 kind.name,
             )
-    yield Paper("insured-2023.xlsx", "2023年度参保人员.xlsx", "insured", "医保", year=YEAR - 1)
+    if place.year_before:
+        yield Paper("insured-2023.xlsx", "2023年度参保人员.xlsx", "insured", "医保", year=YEAR - 1)
     if place.interim:
         yield Paper("payments-1120.xlsx", "缴费明细（截至11月20日）.xlsx", "payments", "税务")
     yield Paper("payments.xlsx", "缴费明细（截至2月28日）.xlsx", "payments", "税务")
