@@ -10,6 +10,9 @@ from pathlib import Path
 
 from django.conf import settings
 
+from enrollment.models import Region
+from enrollment.roles import ROLES
+
 NOTICE = "演示数据，非真实统计"
 
 
@@ -24,7 +27,22 @@ def is_running() -> bool:
 
 
 def logins() -> list[dict[str, str]]:
-    """The accounts to show at sign-in: role, region, username, password of each."""
+    """The accounts as they are written down: role and region as keys, username, password."""
     if not is_running():
         return []
     return json.loads(logins_path().read_text(encoding="utf-8"))
+
+
+def logins_in_words() -> list[dict[str, str]]:
+    """The accounts as the sign-in page shows them: role and region by their names."""
+    known = logins()
+    keys = {login["region"] for login in known}
+    places = {region.key: region for region in Region.objects.filter(key__in=keys)}
+    return [
+        login
+        | {
+            "role": ROLES[login["role"]].title if login["role"] in ROLES else login["role"],
+            "region": places[login["region"]].path if login["region"] in places else "",
+        }
+        for login in known
+    ]
