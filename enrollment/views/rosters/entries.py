@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F
+from django.db.models import Count, F, Q
 from django.db.models.query import QuerySet
 from django.utils.functional import cached_property
 
 from enrollment import people
 from enrollment.access import Place
 from enrollment.documents import mask, normalise
-from enrollment.models import Fate, Level, Region, Roster, RosterRow
+from enrollment.models import Fate, Level, Person, Region, Roster, RosterRow
 from enrollment.roster import originals
 from enrollment.roster.problems import discreet
 
@@ -25,8 +25,6 @@ PER_PAGE = 50
 # No page lies deeper than this; towns and villages lead to the rest.
 REACH = 10_000
 KEPT = "kept_back"
-# Entries that may be about somebody of another town.
-FOREIGN = (Fate.OUTSIDE_AREA, Fate.PROBLEMS)
 _NUMBER = re.compile(r"\d{17}[\dXx]\w{0,4}|\d{15}")
 
 
@@ -85,12 +83,16 @@ def shown(rows: Iterable[RosterRow], roster: Roster, place: Place) -> list[Entry
     """The rows of one page, in a few queries whatever their number."""
     lines = list(rows)
     own_file_only = place.user.job.own_department
-    below = place.user.job.level != "county"
     known = {}
+    foreign: set[int] = set()
     names: dict[int, str] = {}
     if not own_file_only:
         ids = {line.person_id for line in lines if line.person_id}
         known = people.visible(place.user, place.policy_year).in_bulk(ids)
+        if place.user.job.level != "county":
+            foreign = set(
+                Person.objects.filter(pk__in=ids - set(known)).values_list("pk", flat=True)
+            )
         regions = Region.objects.in_bulk(
             {one for line in lines for one in (line.town_id, line.village_id) if one}
         )
@@ -106,9 +108,7 @@ def shown(rows: Iterable[RosterRow], roster: Roster, place: Place) -> list[Entry
             cell for cell in came.get((line.sheet, line.row or 0), []) if isinstance(cell, str)
         ]
         person = known.get(line.person_id or 0)
-        guarded = own_file_only or (
-            below and person is None and line.person_id and line.fate in FOREIGN
-        )
+        guarded = own_file_only or line.person_id in foreign
         where = ""
         if line.row:
             where = f"表{line.sheet + 1} 第 {line.row} 行" if several else f"第 {line.row} 行"
@@ -136,11 +136,12 @@ def by_place(roster: Roster) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """
     in_town = roster.region.level != Level.COUNTY
     unit = "village_id" if in_town else "town_id"
-    left_out = [Fate.IGNORED, Fate.OUTSIDE_AREA] if in_town else [Fate.IGNORED]
+    rows_of = RosterRow.objects.filter(roster=roster).exclude(fate=Fate.IGNORED)
+    if in_town:
+        # Who belongs elsewhere is not told by village.
+        rows_of = rows_of.filter(Q(town_id=roster.region.town_id) | Q(town_id=None))
     counted = (
-        RosterRow.objects.filter(roster=roster)
-        .exclude(fate__in=left_out)
-        .order_by()
+        rows_of.order_by()
         .values(unit, "fate")
         .annotate(n=Count("pk"))
         .values_list(unit, "fate", "n")
