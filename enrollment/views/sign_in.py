@@ -29,7 +29,8 @@ class SignIn(views.LoginView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         next_url = self.get_redirect_url()
-        return super().get_context_data(demo_logins=demo.logins_in_words(), next=next_url, **context)
+        logins = demo.logins_in_words()
+        return super().get_context_data(demo_logins=logins, next=next_url, **context)
 
     def form_valid(self, form: forms.AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
