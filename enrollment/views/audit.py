@@ -33,6 +33,8 @@ ACTIONS = {
     "apply_roster": "名册入库",
     "withdraw_roster": "撤回名册",
     "discard_roster": "放弃名册",
+    "download_problems": "下载名册问题文件",
+    "download_original": "下载名册原文件",
     "forget_file": "删除到期原件",
     "cancel_job": "取消任务进程",
     "answer_question": "核实事项",

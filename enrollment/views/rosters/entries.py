@@ -53,7 +53,7 @@ class Reachable(Paginator):
 
 
 def chosen(
-    roster: Roster, tab: str, *, town: int | None, village: int | None, page: object
+    roster: Roster, tab: str, *, town: int | None, village: int | None, page: str | None
 ) -> tuple[Page, int]:
     """A page of the entries of one tab, and how many there are in all.
 
