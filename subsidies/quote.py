@@ -1,0 +1,396 @@
+"""缴费测算: what one person owes, by which rule, and from when they are covered.
+
+A case of one goes through the same statement as the whole county-year (``subsidies.rule``).
+Where a question leaves something out: the only tier, or the first; the ordinary group (a special
+case for one group brings its own); the last day of the main window as the day of payment, or the
+day of the event where that comes later.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from enrollment.failure import Failure
+from enrollment.models import EventRule, NotStated, PolicyYear
+from enrollment.models.rules import Attribute, PopulationGroup, Tier, Window
+from subsidies import rule
+from subsidies.cover import BORN
+from subsidies.models import Category
+from subsidies.names import Names
+
+NOT_STATED = "政策未规定"
+YUAN = Decimal("0.01")
+
+# What is open → the topics a pack may have listed it under, and a sentence where it has not.
+QUESTIONS: dict[str, tuple[tuple[str, ...], str]] = {
+    "before": (("before-notice", "before-window"), "缴费窗口开始以前缴费的如何处理"),
+    "after": (
+        ("after-extension", "after-windows", "after-window"),
+        "缴费窗口以外能否参保",
+    ),
+    "others": (("after-window", "after-windows"), "这一时段不属于规定人群的人能否参保"),
+    "newborn-late": (("newborn-late",), "超过规定期限参保的新生儿如何处理"),
+    "event-late": (("event-late",), "超过规定期限的特殊情形如何处理"),
+    "fee": (("fee",), "这一档次、这一人群的筹资标准"),
+    "fiscal": (("fiscal",), "财政补助标准（因此无法计算全额缴费）"),
+    "price": (("extension-price", "price"), "这一时段的缴费标准"),
+    "start": (("benefit-start", "benefit-period"), "从何时起享受待遇"),
+    "newborn-start": (("newborn-start",), "新生儿从何时起享受待遇"),
+    "identity-date": (("identity-date",), "资助身份以哪一天为准，年中新增、退出如何处理"),
+    "difference": (("difference",), "缴费以后认定的是否退补差额"),
+    "removed": (("removed",), "集中参保缴费期内退出的人是否仍享受资助"),
+    "subsidy-late": (("subsidy-late",), "集中参保缴费期以后缴费的是否享受资助"),
+    "amount": (("amount",), "资助标准"),
+    "student-subsidy": (("student-subsidy",), "这一人群的资助按原金额还是按比例"),
+    "age": (("age",), "资助有年龄条件，而出生日期不详"),
+    "several": (("several-identities",), "有多重资助身份的人按哪一种资助"),
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One identity that somebody holds, with the days that are known."""
+
+    category: Category
+    grade: int | None = None
+    valid_from: datetime.date | None = None
+    valid_to: datetime.date | None = None
+    recognised_on: datetime.date | None = None
+    removed_on: datetime.date | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that the rule wants to know about one person and one payment."""
+
+    tier: Tier
+    group: PopulationGroup
+    paid_on: datetime.date
+    arrived_on: datetime.date | None = None
+    born: datetime.date | None = None
+    event: EventRule | None = None
+    event_date: datetime.date | None = None
+    verified: bool = True
+    hukou_here: bool = True
+    insured_here: bool = True
+    attributes: Sequence[Attribute] = ()
+    identities: Sequence[Identity] = ()
+
+
+@dataclass(frozen=True)
+class Quote:
+    """The answer. ``None`` is 政策未规定; amounts are yuan."""
+
+    allowed: bool | None
+    fee: Decimal | None
+    fiscal: Decimal | None
+    subsidy: Decimal | None
+    due: Decimal | None
+    category: str | None
+    department: str | None
+    benefit_from: datetime.date | None
+    benefit_to: datetime.date | None
+    reason: str
+    rules: list[str]
+    not_stated: list[str]
+    case: Case = field(repr=False)
+    way: str = ""
+    """The window or special case by which the payment is taken."""
+    full_price: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as the command prints it."""
+        return {
+            "allowed": self.allowed,
+            "fee": _yuan(self.fee),
+            "fiscal": _yuan(self.fiscal),
+            "subsidy": _yuan(self.subsidy),
+            "due": _yuan(self.due),
+            "category": self.category,
+            "department": self.department,
+            "benefit_from": self.benefit_from,
+            "benefit_to": self.benefit_to,
+            "reason": self.reason,
+            "rules": self.rules,
+            "not_stated": self.not_stated,
+        }
+
+
+CASE = """
+SELECT 0::bigint AS id, %(tier)s::bigint AS tier_id, %(group)s::bigint AS group_id,
+       %(paid_on)s::date AS paid_on, %(arrived_on)s::date AS arrived_on, %(birth)s::date AS born,
+       %(event)s::bigint AS event_id, %(event_date)s::date AS event_date,
+       %(verified)s AS verified, %(hukou_here)s AS hukou_here,
+       %(insured_here)s AS insured_here, %(attributes)s::bigint[] AS attributes
+"""
+HELD = """
+SELECT 0::bigint AS case_id, *
+FROM unnest(%(categories)s::bigint[], %(grades)s::int[], %(valid_from)s::date[],
+            %(valid_to)s::date[], %(recognised)s::date[], %(removed)s::date[])
+     AS held (category_id, grade, valid_from, valid_to, recognised_on, removed_on)
+"""
+ANSWER = """
+SELECT allowed, fee, fiscal, subsidy, due, category, department, benefit_from, benefit_to,
+       reason, rules, doubts, way_name, full_price, event IS NOT NULL, conditions,
+       arrival_assumed
+FROM verdict
+"""
+_STATEMENT = rule.statement(cases=CASE, held=HELD) + ANSWER
+
+
+def quote(policy_year: PolicyYear, case: Case) -> Quote:
+    """Ask the rule about one case."""
+    held = case.identities
+    values = rule.parameters(policy_year.pk) | {
+        "tier": case.tier.pk,
+        "group": case.group.pk,
+        "paid_on": case.paid_on,
+        "arrived_on": case.arrived_on,
+        "birth": case.born,
+        "event": case.event.pk if case.event else None,
+        "event_date": case.event_date,
+        "verified": case.verified,
+        "hukou_here": case.hukou_here,
+        "insured_here": case.insured_here,
+        "attributes": [one.pk for one in case.attributes],
+        "categories": [one.category.pk for one in held],
+        "grades": [one.grade for one in held],
+        "valid_from": [one.valid_from for one in held],
+        "valid_to": [one.valid_to for one in held],
+        "recognised": [one.recognised_on for one in held],
+        "removed": [one.removed_on for one in held],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STATEMENT, values)
+        row = cursor.fetchone()
+    (allowed, fee, fiscal, subsidy, due, category, department, start, end) = row[:9]
+    (reason, rules, doubts, way, full, by_event, conditions, arrival_assumed) = row[9:]
+    return Quote(
+        allowed=allowed,
+        fee=fee,
+        fiscal=fiscal,
+        subsidy=subsidy,
+        due=due if allowed else None,
+        category=category,
+        department=department,
+        benefit_from=start,
+        benefit_to=end,
+        reason=_sentence(
+            policy_year,
+            case,
+            allowed=allowed,
+            way=way or "",
+            about=reason or "",
+            full=bool(full),
+            fiscal=fiscal,
+            benefit=(start, end),
+            conditions=conditions if by_event else "",
+            arrival_assumed=bool(arrival_assumed),
+        ),
+        rules=list(dict.fromkeys(rules)),
+        not_stated=questions(policy_year, doubts),
+        case=case,
+        way=way or "",
+        full_price=bool(full),
+    )
+
+
+def questions(policy_year: PolicyYear, doubts: Iterable[str]) -> list[str]:
+    """What the notice leaves open, in the words of the policy where it has listed it."""
+    listed = dict(
+        NotStated.objects.filter(policy_year=policy_year).values_list("topic", "question")
+    )
+    found = []
+    for doubt in doubts:
+        topics, sentence = QUESTIONS[doubt]
+        found.append(next((listed[topic] for topic in topics if topic in listed), sentence))
+    return list(dict.fromkeys(found))
+
+
+def _sentence(
+    policy_year: PolicyYear,
+    case: Case,
+    *,
+    allowed: bool | None,
+    way: str,
+    about: str,
+    full: bool,
+    fiscal: Decimal | None,
+    benefit: tuple[datetime.date | None, datetime.date | None],
+    conditions: str,
+    arrival_assumed: bool,
+) -> str:
+    day = f"{case.paid_on} 缴费"
+    if not way and allowed is None:
+        return f"{day}：{NOT_STATED}，文件没有写这种情况能否参保"
+    if not way:
+        return f"{day}：不在缴费期内，也不属于文件列明的特殊情形，不得中途参保"
+    parts = [f"{day}，适用“{way}”" + (f"（{conditions}）" if conditions else "")]
+    if full and fiscal is None:
+        parts.append(
+            f"按全额（个人缴费＋财政补助）缴费，而{policy_year.year}年财政补助标准文件没有写，"
+            "补录以前不能受理"
+        )
+    elif full:
+        parts.append("按全额（个人缴费＋财政补助）缴费")
+    if about:
+        parts.append(about)
+    start, end = benefit
+    if start and end and start > end:
+        parts.append(f"待遇起算日 {start} 已过终止日 {end}，本年度没有待遇")
+    elif start and end:
+        days = (end - start).days + 1
+        short = f"，只有 {days} 天" if days <= 7 else ""
+        parts.append(f"待遇期 {start} 至 {end}{short}")
+    elif start:
+        parts.append(f"待遇自 {start} 起，终止日{NOT_STATED}")
+    else:
+        parts.append(f"待遇起算日{NOT_STATED}")
+    if arrival_assumed:
+        parts.append("到账日期不详，按缴费当日到账计算")
+    return "；".join(parts)
+
+
+def _yuan(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount.quantize(YUAN))
+
+
+# ------------------------------------------------------------------ from names to a case
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What can be chosen in a year, in the printed order."""
+
+    tiers: list[Tier]
+    groups: list[PopulationGroup]
+    events: list[EventRule]
+    categories: list[Category]
+    attributes: list[Attribute]
+
+    def as_dict(self) -> dict[str, list[str]]:
+        return {
+            name: [one.name for one in getattr(self, name)]
+            for name in ("tiers", "groups", "events", "categories", "attributes")
+        }
+
+
+def choices(policy_year: PolicyYear) -> Choices:
+    """The year's tiers, groups, events, categories and attributes.
+
+    Raises Failure for a year without rules.
+    """
+    found = Choices(
+        *(
+            list(model.objects.filter(policy_year=policy_year).order_by("order", "pk"))
+            for model in (Tier, PopulationGroup, EventRule, Category, Attribute)
+        )
+    )
+    if not (found.tiers and found.groups):
+        raise Failure("no_rules", f"{policy_year}还没有载入政策（没有档次或人群），请先载入政策包")
+    return found
+
+
+def ask(
+    policy_year: PolicyYear,
+    *,
+    tier: str = "",
+    group: str = "",
+    categories: Sequence[str] = (),
+    paid_on: datetime.date | None = None,
+    arrived_on: datetime.date | None = None,
+    born: datetime.date | None = None,
+    event: str = "",
+    event_date: datetime.date | None = None,
+    recognised_on: datetime.date | None = None,
+    removed_on: datetime.date | None = None,
+    attributes: Sequence[str] = (),
+    hukou_here: bool = True,
+    insured_here: bool = True,
+) -> Case:
+    """A case from the notice's own words. Raises Failure where a word or a date is missing."""
+    known = choices(policy_year)
+    happened = _named(known.events, event, "event", "特殊情形") if event else None
+    if happened and event_date is None and happened.event_date_name == BORN:
+        event_date = born
+    if happened and event_date is None and _needs_date(happened):
+        raise Failure(
+            "event_date_missing",
+            f"“{happened.name}”要看{happened.event_date_name or '事由日期'}，请写明事由日期",
+        )
+    members = known.groups[0]
+    if group:
+        members = _named(known.groups, group, "group", "人群")
+    elif happened and happened.group_id:
+        members = next(one for one in known.groups if one.pk == happened.group_id)
+    names = Names(policy_year) if categories else None
+    identities = []
+    for word in categories:
+        meaning = names.find(word) if names else None
+        if meaning is None:
+            listed = "、".join(one.name for one in known.categories)
+            raise Failure("unknown_category", f"没有名为“{word}”的资助对象类别（有：{listed}）")
+        identities.append(
+            Identity(
+                meaning.category,
+                grade=meaning.grade,
+                recognised_on=recognised_on,
+                removed_on=removed_on,
+            )
+        )
+    return Case(
+        tier=_named(known.tiers, tier, "tier", "档次") if tier else known.tiers[0],
+        group=members,
+        paid_on=paid_on or usual_day(policy_year, event_date=event_date, born=born),
+        arrived_on=arrived_on,
+        born=born,
+        event=happened,
+        event_date=event_date,
+        hukou_here=hukou_here,
+        insured_here=insured_here,
+        attributes=[_named(known.attributes, one, "attribute", "个人属性") for one in attributes],
+        identities=identities,
+    )
+
+
+def usual_day(
+    policy_year: PolicyYear,
+    *,
+    event_date: datetime.date | None = None,
+    born: datetime.date | None = None,
+) -> datetime.date:
+    """The day of payment to assume: the main window's last day, or a later day of the event."""
+    windows = Window.objects.filter(policy_year=policy_year).order_by("-main", "order", "pk")
+    main = windows.first()
+    if main is None:
+        raise Failure("no_window", f"{policy_year}没有缴费窗口，请用 --paid-on 写明缴费日期")
+    newborn = (
+        born if born and policy_year.benefit_from and born >= policy_year.benefit_from else None
+    )
+    return max(day for day in (main.pays_to, event_date, newborn) if day)
+
+
+def _needs_date(event: EventRule) -> bool:
+    return bool(
+        event.within_days
+        or event.within_months
+        or event.late_for_id
+        or event.start == EventRule.Start.EVENT_DATE
+    )
+
+
+def _named(rows: Sequence[Any], text: str, code: str, what: str) -> Any:
+    """The row of this name or alias; spaces set aside. Raises Failure naming what there is."""
+    wanted = "".join(text.split())
+    for row in rows:
+        names = (row.name, *getattr(row, "aliases", ()))
+        if wanted in ("".join(name.split()) for name in names):
+            return row
+    listed = "、".join(row.name for row in rows) or "无"
+    raise Failure(f"unknown_{code}", f"没有名为“{text}”的{what}（有：{listed}）")
