@@ -1,0 +1,303 @@
+"""Assess a county-year: every identity against the rule, into two tables that never mix.
+
+测算 (Estimate): everybody on a list of a category that gives money, as if paying on the main
+window's last day, whenever they were recognised; who has left the lists is left out. 台账
+(Subsidy): people who are insured and hold such an identity, as they really paid.
+
+Both are written from scratch by one statement each, and only where something differs. A settled
+or closed year is frozen. The year's ``assessed_revision`` is set last, in the same transaction, so
+that a killed worker leaves the work to the next tick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.db.models import Count, F, Q, Sum
+
+from enrollment import insured
+from enrollment.failure import Failure
+from enrollment.models import PolicyYear
+from subsidies import rule
+from subsidies.models import Estimate, Subsidy
+
+FROZEN = (PolicyYear.State.SETTLED, PolicyYear.State.CLOSED)
+LOCK = 4_021_003
+
+HOLDERS = """
+SELECT DISTINCT entitlement.person_id
+FROM subsidies_entitlement entitlement
+JOIN subsidies_category category ON category.id = entitlement.category_id
+WHERE entitlement.policy_year_id = %(year)s AND category.purpose = 'subsidy'
+"""
+GROUP = """
+       coalesce(enrolment.group_id,
+                (SELECT id FROM enrollment_populationgroup WHERE policy_year_id = %(year)s
+                 ORDER BY "order", id LIMIT 1)) AS group_id
+"""
+TIERS = """
+(SELECT id, row_number() OVER (ORDER BY "order", id) AS rank, count(*) OVER () AS tiers
+ FROM enrollment_tier WHERE policy_year_id = %(year)s)
+"""
+ESTIMATE_CASES = """
+SELECT person.id, person.id AS person_id, coalesce(enrolment.tier_id, tier.id) AS tier_id,
+       {group},
+       coalesce(main.pays_to, year.benefit_from) AS paid_on, NULL::date AS arrived_on,
+       person.birth AS born, NULL::bigint AS event_id, NULL::date AS event_date,
+       TRUE AS verified, person.on_roll_from IS NOT NULL AND person.on_roll_to IS NULL
+           AS hukou_here,
+       TRUE AS insured_here, '{{}}'::bigint[] AS attributes,
+       coalesce(enrolment.county_id, person.county_id) AS county_id,
+       coalesce(enrolment.town_id, person.town_id) AS town_id,
+       coalesce(enrolment.village_id, person.village_id) AS village_id
+FROM (SELECT DISTINCT case_id FROM held) holder
+JOIN enrollment_person person ON person.id = holder.case_id
+JOIN enrollment_policyyear year ON year.id = %(year)s
+LEFT JOIN {tiers} tier ON tier.rank = 1
+LEFT JOIN enrollment_enrollment enrolment
+    ON enrolment.policy_year_id = %(year)s AND enrolment.person_id = person.id
+LEFT JOIN LATERAL (
+    SELECT pays_to FROM enrollment_window WHERE policy_year_id = %(year)s AND main
+    ORDER BY "order", id LIMIT 1
+) main ON TRUE
+"""
+ESTIMATE_HELD = """
+SELECT person_id AS case_id, category_id, grade, NULL::date AS valid_from,
+       NULL::date AS valid_to, NULL::date AS recognised_on, NULL::date AS removed_on
+FROM subsidies_entitlement
+WHERE policy_year_id = %(year)s AND removed_on IS NULL AND person_id IN ({holders})
+"""
+# Where no tier is on record, every tier is tried: `wanted` takes the one that the money fits.
+SETTLED_CASES = """
+SELECT person.id * 100 + tier.rank AS id, person.id AS person_id, tier.id AS tier_id,
+       tier.rank AS tier_rank, enrolment.tier_id IS NULL AND tier.tiers > 1 AS tier_assumed,
+       {group},
+       (payment.first_at AT TIME ZONE 'Asia/Shanghai')::date AS paid_on,
+       (payment.arrived_at AT TIME ZONE 'Asia/Shanghai')::date AS arrived_on,
+       person.birth AS born, event.event_id, event.event_date,
+       event.verified_at IS NOT NULL AS verified,
+       person.on_roll_from IS NOT NULL AND person.on_roll_to IS NULL AS hukou_here,
+       TRUE AS insured_here, coalesce(record.attributes, '{{}}') AS attributes,
+       coalesce(enrolment.county_id, person.county_id) AS county_id,
+       coalesce(enrolment.town_id, person.town_id) AS town_id,
+       coalesce(enrolment.village_id, person.village_id) AS village_id,
+       payment.paid, coalesce(help.amount, 0) AS help
+FROM (
+    SELECT payment.person_id, sum(payment.amount) AS paid,
+           min(payment.paid_at) FILTER (WHERE payment.amount >= 0) AS first_at,
+           max(payment.arrived_at) FILTER (WHERE payment.amount >= 0) AS arrived_at
+    FROM enrollment_payment payment
+    WHERE payment.policy_year_id = %(year)s AND payment.withdrawn_at IS NULL
+      AND payment.paid_at <= now() AND payment.person_id IN ({holders})
+    GROUP BY payment.person_id
+    HAVING {insured}
+) payment
+JOIN enrollment_person person ON person.id = payment.person_id
+LEFT JOIN enrollment_enrollment enrolment
+    ON enrolment.policy_year_id = %(year)s AND enrolment.person_id = person.id
+JOIN {tiers} tier ON enrolment.tier_id IS NULL OR tier.id = enrolment.tier_id
+LEFT JOIN subsidies_eventrecord event
+    ON event.policy_year_id = %(year)s AND event.person_id = person.id
+LEFT JOIN (
+    SELECT person_id, array_agg(attribute_id ORDER BY attribute_id) AS attributes
+    FROM subsidies_attributerecord WHERE policy_year_id = %(year)s GROUP BY person_id
+) record ON record.person_id = person.id
+LEFT JOIN (
+    SELECT person_id, sum(amount) AS amount
+    FROM subsidies_extrahelp WHERE policy_year_id = %(year)s GROUP BY person_id
+) help ON help.person_id = person.id
+"""
+SETTLED_HELD = """
+SELECT person_id * 100 + tier.rank AS case_id, category_id, grade, valid_from, valid_to,
+       recognised_on, removed_on
+FROM subsidies_entitlement
+CROSS JOIN {tiers} tier
+WHERE policy_year_id = %(year)s AND person_id IN ({holders})
+"""
+
+# All names are ours; `wanted` is what the table should say.
+WRITE = """
+, wanted AS MATERIALIZED (
+    {chosen}
+    FROM verdict JOIN cases ON cases.id = verdict.id
+    {order}
+),
+gone AS (
+    DELETE FROM {table} old
+    WHERE old.policy_year_id = %(year)s
+      AND NOT EXISTS (SELECT FROM wanted WHERE wanted.person_id = old.person_id)
+    RETURNING 1
+),
+changed AS (
+    UPDATE {table} old SET {assignments}
+    FROM wanted
+    WHERE old.policy_year_id = %(year)s AND old.person_id = wanted.person_id
+      AND ({olds}) IS DISTINCT FROM ({news})
+    RETURNING 1
+),
+added AS (
+    INSERT INTO {table} (policy_year_id, person_id, {columns})
+    SELECT %(year)s, person_id, {columns} FROM wanted
+    WHERE NOT EXISTS (
+        SELECT FROM {table} old
+        WHERE old.policy_year_id = %(year)s AND old.person_id = wanted.person_id
+    )
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM changed), (SELECT count(*) FROM gone)
+"""
+COMMON = {
+    "county_id": "cases.county_id",
+    "town_id": "cases.town_id",
+    "village_id": "cases.village_id",
+    "tier_id": "verdict.tier_id",
+    "group_id": "verdict.group_id",
+    "fee": "verdict.fee",
+    "subsidy": "verdict.subsidy",
+    "due": "verdict.due",
+    "category_id": "verdict.category_id",
+    "standard_id": "verdict.standard_id",
+    "department": "coalesce(verdict.department, '')",
+    "cites": "coalesce(verdict.cites, '')",
+    "reason": "coalesce(verdict.reason, '')",
+}
+PAID = {
+    "reason": "concat(verdict.reason, CASE WHEN cases.tier_assumed"
+    " THEN '；档次没有登记，按缴费金额核定' END)",
+    "paid_on": "cases.paid_on",
+    "paid": "cases.paid",
+    "extra": "least(cases.help, greatest(coalesce(verdict.due, 0), 0))",
+    "difference": "cases.paid - (verdict.due - least(cases.help, greatest(verdict.due, 0)))",
+    "recognised_after": "verdict.recognised_after",
+}
+
+
+BEST_TIER = f"ORDER BY cases.person_id, {PAID['difference']} = 0 DESC NULLS LAST, cases.tier_rank"
+
+
+def _write(table: str, columns: dict[str, str], *, order: str = "") -> str:
+    """The end of the statement: bring ``table`` in line with the verdicts."""
+    values = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+    once = "DISTINCT ON (cases.person_id)" if order else ""
+    return WRITE.format(
+        table=table,
+        chosen=f"SELECT {once} cases.person_id, {values}",
+        order=order,
+        columns=", ".join(columns),
+        assignments=", ".join(f"{name} = wanted.{name}" for name in columns),
+        olds=", ".join(f"old.{name}" for name in columns),
+        news=", ".join(f"wanted.{name}" for name in columns),
+    )
+
+
+def _fill(sql: str) -> str:
+    return sql.format(
+        tiers=TIERS, group=GROUP, holders=HOLDERS, insured=insured.RULE.format(cut="now()")
+    )
+
+
+ESTIMATE = rule.statement(cases=_fill(ESTIMATE_CASES), held=_fill(ESTIMATE_HELD)) + _write(
+    Estimate._meta.db_table, COMMON
+)
+SETTLED = rule.statement(cases=_fill(SETTLED_CASES), held=_fill(SETTLED_HELD)) + _write(
+    Subsidy._meta.db_table, COMMON | PAID, order=BEST_TIER
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many rows one table gained, changed and lost."""
+
+    added: int
+    changed: int
+    removed: int
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What an assessment did, and the revision it stands for."""
+
+    revision: int
+    estimate: Written
+    settled: Written
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def assess(policy_year: PolicyYear) -> Assessment:
+    """Bring both tables in line with the rule. Raises Failure for a frozen or rule-less year."""
+    if policy_year.state in FROZEN:
+        raise Failure(
+            "year_frozen",
+            f"{policy_year}{policy_year.get_state_display()}，资助台账已经固定，不再重新核定",
+        )
+    if not policy_year.has_rules:
+        raise Failure("no_rules", f"{policy_year}只有历史名单，没有政策，无法核定")
+    with transaction.atomic(), connection.cursor() as cursor:
+        # One at a time; the row itself stays free for those who bump it meanwhile.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, policy_year.pk])
+        revision = PolicyYear.objects.values_list("revision", flat=True).get(pk=policy_year.pk)
+        written = []
+        for statement in (ESTIMATE, SETTLED):
+            cursor.execute(statement, rule.parameters(policy_year.pk))
+            written.append(Written(*cursor.fetchone()))
+        PolicyYear.objects.filter(pk=policy_year.pk, assessed_revision__lt=revision).update(
+            assessed_revision=revision
+        )
+    return Assessment(revision, *written)
+
+
+def catch_up(policy_year: PolicyYear) -> None:
+    """Assess a year if it is behind; nothing to do is no error."""
+    behind = waiting().filter(pk=policy_year.pk).first()
+    if behind is not None:
+        assess(behind)
+
+
+def waiting() -> models.QuerySet[PolicyYear]:
+    """Years whose tables are behind their inputs; found by a query, not remembered."""
+    return (
+        PolicyYear.objects.exclude(state__in=(*FROZEN, PolicyYear.State.HISTORY))
+        .filter(revision__gt=F("assessed_revision"))
+        .select_related("county")
+        .order_by("pk")
+    )
+
+
+def totals(policy_year: PolicyYear) -> dict[str, Any]:
+    """People and yuan of both tables, with the categories that pay in their printed order."""
+    return {
+        "estimate": _totals(Estimate, policy_year),
+        "settled": _totals(Subsidy, policy_year)
+        | Subsidy.objects.filter(policy_year=policy_year).aggregate(
+            paid=Sum("paid", default=Decimal("0.00")),
+            extra=Sum("extra", default=Decimal("0.00")),
+            to_give_back=Count("pk", filter=Q(difference__gt=0)),
+            short=Count("pk", filter=Q(difference__lt=0)),
+            recognised_after=Count("pk", filter=Q(recognised_after=True)),
+        ),
+    }
+
+
+def _totals(model: type[Estimate] | type[Subsidy], policy_year: PolicyYear) -> dict[str, Any]:
+    rows = model.objects.filter(policy_year=policy_year)
+    found = rows.aggregate(
+        people=Count("pk"),
+        subsidised=Count("pk", filter=Q(subsidy__gt=0)),
+        fully=Count("pk", filter=Q(due=0)),
+        not_stated=Count("pk", filter=Q(subsidy__isnull=True)),
+        amount=Sum("subsidy", default=Decimal("0.00")),
+    )
+    found["categories"] = [
+        {"category": name, "department": department, "people": people, "amount": amount}
+        for name, department, people, amount in rows.filter(category__isnull=False)
+        .values_list("category__name", "department")
+        .annotate(people=Count("pk"), amount=Sum("subsidy"))
+        .order_by("category__order", "category__pk")
+        .values_list("category__name", "department", "people", "amount")
+    ]
+    return found
