@@ -6,6 +6,7 @@ takes them out of the base (which bars nobody, but one of the two is probably wr
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -85,12 +86,14 @@ def unplaced(policy_year: PolicyYear, region: Region, *, viewer: User) -> Person
     )
 
 
-def deducted_insured(policy_year: PolicyYear, region: Region, *, viewer: User) -> PersonQuerySet:
+def deducted_insured(
+    policy_year: PolicyYear, region: Region, *, viewer: User | None, until: datetime | None = None
+) -> PersonQuerySet:
     """Insured people whom a list of the year takes out of the base; ``at_*`` as they count."""
     deducted = Status.objects.filter(
-        policy_year=policy_year, kind__bucket=StatusKind.Bucket.DEDUCTED
+        policy_year=policy_year, kind__bucket__in=StatusKind.OUT_OF_BASE
     )
-    people = insured.insured_in(policy_year, region, viewer=viewer)
+    people = insured.insured_in(policy_year, region, until=until, viewer=viewer)
     people = people.filter(pk__in=deducted.values("person"))
     if policy_year.attribution == PolicyYear.Attribution.REGISTER:
         places: dict[str, Any] = {"at_town": F("town_id"), "at_village": F("village_id")}

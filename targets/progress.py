@@ -14,9 +14,18 @@ from django.db import models
 from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
 
-from enrollment import insured
+from enrollment import insured, questions
 from enrollment.failure import Failure
-from enrollment.models import Payment, Person, PolicyYear, Region, Roster, RosterState, Status
+from enrollment.models import (
+    Payment,
+    Person,
+    PolicyYear,
+    Region,
+    Roster,
+    RosterState,
+    Status,
+    StatusKind,
+)
 from enrollment.models.people import PersonQuerySet
 from targets import target as targets
 from targets.models import Denominator, Goal, PopulationFigure
@@ -177,6 +186,8 @@ def names(
     day = policy_year.base_date or timezone.localdate(until or timezone.now())
     if figure == Figure.INSURED:
         return insured.insured_in(policy_year, region, until=until, viewer=viewer)
+    if figure == Figure.DEDUCTED_INSURED:
+        return questions.deducted_insured(policy_year, region, until=until, viewer=viewer)
     on_roll = Person.objects.filter(county=policy_year.county).in_region(region).on_roll(day)
     if viewer is not None:
         on_roll = on_roll.visible_to(viewer)
@@ -192,16 +203,12 @@ def names(
             return on_roll.exclude(taken)
         case Figure.MISSING:
             return on_roll.exclude(taken).exclude(paid)
-        case Figure.DEDUCTED_INSURED:
-            return on_roll.filter(taken).filter(paid)
     raise Failure("unknown_figure", f"没有“{figure}”这项数字")
 
 
 def deducted(policy_year: PolicyYear) -> models.QuerySet[Status]:
     """The statuses that take their holders out of the base."""
-    return Status.objects.filter(
-        policy_year=policy_year, kind__bucket__in=[str(bucket) for bucket in targets.OUT_OF_BASE]
-    )
+    return Status.objects.filter(policy_year=policy_year, kind__bucket__in=StatusKind.OUT_OF_BASE)
 
 
 # 参保率

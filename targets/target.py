@@ -22,10 +22,6 @@ from enrollment.failure import Failure
 from enrollment.models import PolicyYear, Region, StatusKind, User
 from targets.models import Target, TargetDeduction, TargetRule, TargetVersion
 
-# A status of one of these takes its holder out of the base (C97): insured elsewhere does not,
-# such people are in the base and are counted among the covered.
-OUT_OF_BASE = (StatusKind.Bucket.DEDUCTED, StatusKind.Bucket.OUT_OF_SCOPE)
-
 
 def half_up(base: int, rate: Decimal) -> int:
     """Base × rate to whole people, half up: 23854.5 is 23855 (C6)."""
@@ -172,7 +168,7 @@ def _count(policy_year: PolicyYear, region: Region, day: date) -> dict[int, dict
                 "county": policy_year.county_id,
                 "region": region.pk,
                 "day": day,
-                "buckets": [str(bucket) for bucket in OUT_OF_BASE],
+                "buckets": [str(bucket) for bucket in StatusKind.OUT_OF_BASE],
             },
         )
         for unit, kind, people, _ in cursor.fetchall():

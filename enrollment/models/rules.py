@@ -408,6 +408,10 @@ class StatusKind(Rule):
         COVERED = "covered", "另有基本医保"
         NONE = "none", "不影响统计"
 
+    OUT_OF_BASE = (Bucket.DEDUCTED, Bucket.OUT_OF_SCOPE)
+    """Take their holder out of the base (C97). Being insured elsewhere does not: such people are
+    in the base and are counted among the covered."""
+
     class Insurance(models.TextChoices):
         RESIDENT = "resident", "居民医保"
         EMPLOYEE = "employee", "职工医保"

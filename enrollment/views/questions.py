@@ -15,7 +15,7 @@ from enrollment import people
 from enrollment import questions as verbs
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
-from enrollment.models import Level, Question, QuestionKind, Region, Status
+from enrollment.models import Level, Question, QuestionKind, Region, Status, StatusKind
 
 PER_PAGE = 50
 
@@ -165,7 +165,9 @@ def _list(request: HttpRequest, place: Place, kind: str) -> dict[str, Any]:
     words: dict[int, list[str]] = {}
     if kind == verbs.DEDUCTED_INSURED:
         statuses = Status.objects.filter(
-            policy_year=year, person__in=[item.pk for item in items], kind__bucket="deducted"
+            policy_year=year,
+            person__in=[item.pk for item in items],
+            kind__bucket__in=StatusKind.OUT_OF_BASE,
         )
         for status in statuses.select_related("kind").order_by("kind__order"):
             word = people.status_word(status.kind, user)

@@ -23,6 +23,7 @@ from enrollment.models import (
     Roster,
     RosterRow,
     Status,
+    StatusKind,
     User,
 )
 from enrollment.roster.kinds import KINDS
@@ -140,7 +141,7 @@ def _statuses(place: Place, somebody: Person, viewer: User) -> list[dict[str, An
             {
                 "word": people.status_word(one.kind, viewer),
                 "effect": MARKS[one.kind.bucket],
-                "deducts": one.kind.bucket == "deducted",
+                "deducts": one.kind.bucket in StatusKind.OUT_OF_BASE,
                 "since": None if hidden else one.since,
                 "note": "" if hidden else one.note,
                 "source": "" if hidden else (one.kind.department or ""),
