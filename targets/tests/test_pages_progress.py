@@ -4,10 +4,12 @@ from datetime import date
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from enrollment.models.rules import Window
 from enrollment.tests.cast import make_payment, make_status
 from targets.models import Target, TargetVersion
+from targets.views.progress import cut_off
 
 PROGRESS = reverse("targets:progress", args=["990001", 2024])
 
@@ -131,3 +133,15 @@ def test_the_page_costs_a_fixed_number_of_queries(
     browser = signed_in(cast.county_officer)
     with django_assert_max_num_queries(24):
         browser.get(PROGRESS)
+
+
+def test_a_minute_asked_for_is_all_of_that_minute(rf):
+    until, problem = cut_off(rf.get("/", {"as_of": "2023-12-31T23:59"}))
+    assert (f"{timezone.localtime(until):%H:%M:%S}", problem) == ("23:59:59", "")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "0001-01-01T00:00", "9999-12-31T00:00"])
+def test_a_moment_no_calendar_reaches_is_said(rf, text):
+    until, problem = cut_off(rf.get("/", {"as_of": text}))
+    assert until is None
+    assert "年份不合理" in problem

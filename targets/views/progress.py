@@ -1,5 +1,6 @@
 """参保进度: the landing page, and the names behind its figures."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +29,8 @@ from targets.progress import Figure, Freshness, Progress, Row
 PER_PAGE = 50
 KEPT_SECONDS = 60
 PRINTED, BEHIND_FIRST = "printed", "behind"
+EARLIEST = 1900
+_TO_THE_MINUTE = re.compile(r"[^T ]+[T ]\d{1,2}:\d{2}")
 
 
 @require_safe
@@ -130,6 +133,11 @@ def cut_off(request: HttpRequest) -> tuple[datetime | None, str]:
             moment = datetime.combine(date.fromisoformat(text), datetime.max.time())
     except ValueError:
         return None, f"时点“{text[:30]}”读不懂，请写作 2023-12-31 23:59；现在显示的是最新进度。"
+    if not EARLIEST <= moment.year < EARLIEST + 200:
+        return None, f"时点“{text[:30]}”的年份不合理；现在显示的是最新进度。"
+    if _TO_THE_MINUTE.fullmatch(text):
+        # 23:59 is all of that minute: who paid at 23:59:30 is in.
+        moment = moment.replace(second=59, microsecond=999_999)
     if timezone.is_naive(moment):
         moment = timezone.make_aware(moment)
     if moment > timezone.now():

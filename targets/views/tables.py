@@ -25,9 +25,11 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
     if name not in MAY:
         raise Http404
     place = enter(request, county, year, may=MAY[name])
-    until, _ = cut_off(request)
+    until, problem = cut_off(request)
     draft = "draft" in request.GET
     try:
+        if problem:
+            raise Failure("as_of", problem)
         made = official.table(
             place.policy_year, name, region=place.region, draft=draft, until=until
         )
