@@ -1,6 +1,7 @@
 """Doorbells: an id comes in, the verb is called. What matters is in the job's row."""
 
 from celery import shared_task
+from django.contrib.sessions.backends.db import SessionStore
 
 from enrollment import audit, jobs, roster, store
 from enrollment.models import Job, RosterState
@@ -56,7 +57,11 @@ def tick() -> None:
 
 @shared_task
 def sweep() -> None:
-    """Every night: previews nobody answered lapse, files past their term and leftovers go."""
+    """Every night: previews nobody answered lapse, files past their term and leftovers go.
+
+    So do sessions that have ended: they hold what was searched for.
+    """
     roster.expire()
     roster.forget_files()
     store.clear_leftovers()
+    SessionStore.clear_expired()
