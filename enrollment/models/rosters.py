@@ -114,6 +114,9 @@ class Roster(models.Model):
     mapping = models.JSONField("表头对应", default=dict, blank=True)
     headings = models.JSONField("文件中的表头", default=list, blank=True)
     unread = models.JSONField("未读的工作表", default=list, blank=True)
+    unknown_words = models.JSONField(
+        "没有认出的叫法", default=list, blank=True, help_text="[{word, count}]，多的在前"
+    )
     state = models.CharField(
         "状态", max_length=12, choices=RosterState, default=RosterState.RECEIVED
     )

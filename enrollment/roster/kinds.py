@@ -4,14 +4,15 @@ The pipeline reads, stages, previews, applies and withdraws without knowing what
 subsidy is. An app adds its kinds from its ``AppConfig.ready`` with ``add``.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.backends.utils import CursorWrapper
 
 from enrollment.headings import Column
-from enrollment.models import Mode, Roster
+from enrollment.models import Department, Mode, PolicyYear, Roster, User
 from enrollment.roster.places import Places
 
 
@@ -31,6 +32,17 @@ class Line:
     def refuse(self, code: str, sentence: str) -> None:
         self.code = self.code or code
         self.problems.append(sentence)
+
+
+class Split(Protocol):
+    """Turns one person of a row into the lines they stand for; made once for each reading.
+
+    ``unknown`` counts the words it could not place, as the file spells them.
+    """
+
+    unknown: Counter[str]
+
+    def __call__(self, line: Line) -> list[Line]: ...
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,16 @@ class Kind:
     reads_totals: bool = False
     """Its 合计 row is a figure of its own, not a row to pass over."""
     modes: tuple[str, ...] = (Mode.FULL, Mode.SUPPLEMENT)
+    topics: Callable[[PolicyYear, User | None], list[str]] | None = None
+    """What one whole file may be about, for whoever hands it in; else it is told row by row."""
+    find_topic: Callable[[PolicyYear, Department | None, str], str] | None = None
+    """The topic somebody means by a word of theirs; raises Failure where there is none."""
+    topic_column: str = ""
+    """The field that tells it row by row, required of a file without a topic."""
+    topic_word: str = "细类"
+    split: Callable[[Roster], Split] | None = None
+    held: Callable[[Roster, CursorWrapper], int] | None = None
+    """How many of what an exit list speaks of are there now: what its share is taken of."""
     hint: str = ""
     unit: str = "人"
     """What its entries are counted in, as sentences about it say: 新增 123 人."""

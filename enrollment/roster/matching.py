@@ -51,46 +51,51 @@ def carry_over(roster: Roster, cursor: CursorWrapper) -> None:
     )
 
 
-def find_repeats(roster: Roster, cursor: CursorWrapper) -> None:
+_REPEATS = """
+CREATE TEMP TABLE repeats ON COMMIT DROP AS
+SELECT * FROM (
+    SELECT s.id, row_number() OVER same AS nth,
+           first_value(s.row) OVER anywhere AS first_row,
+           COALESCE(s.name = first_value(s.name) OVER anywhere, true) AS same_name,
+           s.village_id IS NOT DISTINCT FROM first_value(s.village_id) OVER same
+               AND s.household_number IS NOT DISTINCT FROM
+                   first_value(s.household_number) OVER same AS same_home
+    FROM enrollment_stage s
+    JOIN (
+        SELECT id_index, doc_type FROM enrollment_stage
+        WHERE roster_id = %(roster)s AND fate IS NULL
+        GROUP BY id_index, doc_type HAVING count(*) > 1
+    ) twice USING (id_index, doc_type)
+    WHERE s.roster_id = %(roster)s AND s.fate IS NULL
+    WINDOW anywhere AS (
+        PARTITION BY s.id_index, s.doc_type ORDER BY s.sheet, s.row, s.part
+    ), same AS (
+        PARTITION BY s.id_index, s.doc_type, {by} ORDER BY s.sheet, s.row, s.part
+    )
+) told WHERE nth > 1 OR NOT same_name
+"""
+
+
+def find_repeats(roster: Roster, cursor: CursorWrapper, *, by: str = "true") -> None:
     """Make the temporary table ``repeats``: lines of somebody an earlier line of the file names.
 
-    Only the few numbers that occur twice are sorted; the whole roster need not be.
+    Only the few numbers that occur twice are sorted; the whole roster need not be. ``by`` is an
+    expression over staged lines (``s``): somebody may stand in a file once for each of its values,
+    under one name.
     """
     cursor.execute("DROP TABLE IF EXISTS repeats")
-    cursor.execute(
-        """
-        CREATE TEMP TABLE repeats ON COMMIT DROP AS
-        SELECT * FROM (
-            SELECT s.id, row_number() OVER same AS nth,
-                   first_value(s.row) OVER same AS first_row,
-                   COALESCE(s.name = first_value(s.name) OVER same, true) AS same_name,
-                   s.village_id IS NOT DISTINCT FROM first_value(s.village_id) OVER same
-                       AND s.household_number IS NOT DISTINCT FROM
-                           first_value(s.household_number) OVER same AS same_home
-            FROM enrollment_stage s
-            JOIN (
-                SELECT id_index, doc_type FROM enrollment_stage
-                WHERE roster_id = %(roster)s AND fate IS NULL
-                GROUP BY id_index, doc_type HAVING count(*) > 1
-            ) twice USING (id_index, doc_type)
-            WHERE s.roster_id = %(roster)s AND s.fate IS NULL
-            WINDOW same AS (
-                PARTITION BY s.id_index, s.doc_type ORDER BY s.sheet, s.row, s.part
-            )
-        ) told WHERE nth > 1
-        """,
-        {"roster": roster.pk},
-    )
+    cursor.execute(_REPEATS.format(by=by), {"roster": roster.pk})
     cursor.execute("ANALYZE repeats")
 
 
-def match(roster: Roster, cursor: CursorWrapper) -> None:
+def match(roster: Roster, cursor: CursorWrapper, *, by: str = "true") -> None:
     """Make the temporary table ``matched``: each undecided line with its person and place.
 
     Somebody the county does not know gets a reserved id and stands in the 未落实 of the town the
-    line names, else of the county. ``repeated`` tells the later lines of one person in this file.
+    line names, else of the county. ``repeated`` tells the later lines of one person in this file
+    (for ``by`` see ``find_repeats``).
     """
-    find_repeats(roster, cursor)
+    find_repeats(roster, cursor, by=by)
     cursor.execute("DROP TABLE IF EXISTS matched")
     cursor.execute(
         """
@@ -157,31 +162,39 @@ def make_strangers(roster: Roster, cursor: CursorWrapper) -> None:
     )
 
 
+def tables_of_facts() -> list[str]:
+    """Every table that says something of somebody and where it counts, whichever app's it is."""
+    return sorted(
+        model._meta.db_table
+        for model in regions.placed_models()
+        if any(field.name == "person" for field in model._meta.fields)
+    )
+
+
 def unmake_strangers(roster: Roster, cursor: CursorWrapper) -> None:
     """Remove people this roster brought in and nothing else speaks of.
 
     Also those an earlier roster brought in and, when it was withdrawn, had to leave for this one.
     """
-    cursor.execute(
-        """
-        DELETE FROM enrollment_person p
-        USING (
-            SELECT DISTINCT person_id FROM enrollment_rosterrow
-            WHERE roster_id = %(roster)s AND fate IN ('new', 'not_in_register', 'changed')
-        ) r
-        WHERE p.id = r.person_id
-            AND (p.written_by_id = %(roster)s OR p.on_roll_from IS NULL AND EXISTS (
-                SELECT FROM enrollment_roster w
-                WHERE w.id = p.written_by_id AND w.state = 'withdrawn'
-            ))
-            AND NOT EXISTS (SELECT FROM enrollment_status f WHERE f.person_id = p.id)
-            AND NOT EXISTS (SELECT FROM enrollment_enrollment f WHERE f.person_id = p.id)
-            AND NOT EXISTS (SELECT FROM enrollment_payment f WHERE f.person_id = p.id)
-            AND NOT EXISTS (SELECT FROM enrollment_cover f WHERE f.person_id = p.id)
-            AND NOT EXISTS (SELECT FROM enrollment_question f WHERE f.person_id = p.id)
-        """,
-        parameters(roster),
+    unspoken = "".join(
+        f" AND NOT EXISTS (SELECT FROM {table} f WHERE f.person_id = p.id)"
+        for table in tables_of_facts()
     )
+    cursor.execute(_UNMAKE + unspoken, parameters(roster))
+
+
+_UNMAKE = """
+DELETE FROM enrollment_person p
+USING (
+    SELECT DISTINCT person_id FROM enrollment_rosterrow
+    WHERE roster_id = %(roster)s AND fate IN ('new', 'not_in_register', 'changed')
+) r
+WHERE p.id = r.person_id
+    AND (p.written_by_id = %(roster)s OR p.on_roll_from IS NULL AND EXISTS (
+        SELECT FROM enrollment_roster w
+        WHERE w.id = p.written_by_id AND w.state = 'withdrawn'
+    ))
+"""
 
 
 def ask_about_names(roster: Roster, cursor: CursorWrapper) -> None:

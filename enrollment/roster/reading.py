@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class Reading:
     proposals: list[dict[str, Any]] = field(default_factory=list)
     unread_sheets: list[str] = field(default_factory=list)
     pages: list[tuple[int, int, bytes]] = field(default_factory=list)
+    unknown_words: list[dict[str, Any]] = field(default_factory=list)
 
 
 def _sex(value: object) -> str:
@@ -81,6 +82,8 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "sex": _sex,
     "birth": cells.day,
     "day": _day,
+    "recognised_on": _day,
+    "ends_on": _day,
     "amount": cells.money,
     "paid_at": _moment,
     "arrived_at": _moment,
@@ -109,6 +112,16 @@ def stage(
     return reader.finish()
 
 
+def columns_for(roster: Roster, kind: Kind) -> tuple[headings.Column, ...]:
+    """The kind's columns; without a topic for the whole file, the one that tells it is needed."""
+    if roster.topic or not kind.topic_column:
+        return kind.columns
+    return tuple(
+        replace(column, required=True) if column.field == kind.topic_column else column
+        for column in kind.columns
+    )
+
+
 class _Reader:
     def __init__(self, roster: Roster, kind: Kind, mapping: dict[str, str] | None) -> None:
         self.roster, self.kind, self.mapping = roster, kind, mapping
@@ -123,6 +136,8 @@ class _Reader:
         self.today = timezone.localdate()
         self.result = Reading()
         self.unrecognised: list[headings.HeadingsUnknown] = []
+        self.columns = columns_for(roster, kind)
+        self.split = kind.split(roster) if kind.split else None
         self.titles = {column.field: column.title for column in kind.columns}
         told = {column.field for column in kind.columns}
         self.fields = [name for name in FIELDS if name in ALWAYS or name in told]
@@ -189,11 +204,11 @@ class _Reader:
     def _recognise(self, head: list[list[Any]]) -> headings.Layout:
         """The sheet's layout; headings nobody knows may have been explained once before."""
         try:
-            return headings.find(head, self.kind.columns, mapping=self.mapping)
+            return headings.find(head, self.columns, mapping=self.mapping)
         except headings.HeadingsUnknown as unknown:
             if self.mapping or (known := self.remembered.get(unknown.signature)) is None:
                 raise
-            return headings.find(head, self.kind.columns, mapping=known)
+            return headings.find(head, self.columns, mapping=known)
 
     def finish(self) -> Reading:
         town_names = self.places.names
@@ -201,6 +216,10 @@ class _Reader:
             {"id": pk, "town": town, "town_name": town_names.get(town, ""), "name": name}
             for (town, name), pk in self.places.proposals.items()
         ]
+        if self.split:
+            self.result.unknown_words = [
+                {"word": word, "count": count} for word, count in self.split.unknown.most_common()
+            ]
         return self.result
 
     def _plan(self, layout: headings.Layout) -> Plan:
@@ -285,8 +304,9 @@ class _Reader:
                 self._locate(line)
             if self.kind.check:
                 self.kind.check(line, self.places)
-            out.append(self._line(line, sheet, number, part))
-            part += 1
+            for told in self.split(line) if self.split else (line,):
+                out.append(self._line(told, sheet, number, part))
+                part += 1
         if not part:
             out.append(self._ignored(sheet, number, "空行"))
 

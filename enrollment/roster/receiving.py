@@ -17,7 +17,7 @@ from enrollment.roster.kinds import KINDS, Kind
 LOCK = 4_022
 OPEN = (RosterState.RECEIVED, RosterState.HEADINGS, RosterState.WAITING)
 # What an office hands in about its own work; the county looks at it and applies it.
-FROM_DEPARTMENTS = ("status", "payments")
+FROM_DEPARTMENTS = ("category", "status", "payments")
 
 
 def kinds_for(user: User) -> list[Kind]:
@@ -52,6 +52,7 @@ def receive(
     by: User,
     region: Region,
     status: StatusKind | None = None,
+    topic: str = "",
     mode: str | None = None,
     as_of: date | None = None,
     department: Department | None = None,
@@ -71,6 +72,7 @@ def receive(
             kind=kind,
             region=region,
             status_kind=status,
+            topic=status.name if status else topic,
             sheet=sheet,
             sha256=digest,
             uploaded_by=by,
@@ -87,6 +89,7 @@ def receive(
             "by": by,
             "region": region,
             "status": status,
+            "topic": topic,
             "mode": mode,
             "as_of": as_of,
             "department": department,

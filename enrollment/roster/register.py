@@ -3,6 +3,7 @@
 It alone says who is on the roll, where they live and in which household.
 """
 
+from dataclasses import replace
 from datetime import date
 
 from django.db.backends.utils import CursorWrapper
@@ -47,7 +48,7 @@ NOTE = Column("note", "备注", ("说明",))
 COLUMNS = (
     Column("household_number", "户号", ("户编号", "户主号", "家庭编号", "户籍号")),
     Column("relation", "与户主关系", ("与户主的关系", "户主关系", "关系")),
-    NAME,
+    replace(NAME, required=True),
     SEX,
     Column("birth", "出生日期", ("出生", "出生年月日", "出生年月")),
     ID_NUMBER,
@@ -365,29 +366,21 @@ def _on_roll_from(roster: Roster) -> date | None:
 def _facts_follow(roster: Roster, cursor: CursorWrapper) -> None:
     """The place columns of facts go with the people who moved."""
     given = matching.parameters(roster)
-    for statement in _FOLLOW:
+    for table in matching.tables_of_facts():
+        if table not in ("enrollment_enrollment", "enrollment_payment"):
+            cursor.execute(_FOLLOW.format(table=table), given)
+    for statement in _FOLLOW_ENROLMENT:
         cursor.execute(statement, given)
 
 
-_FOLLOW = (
-    """
-    UPDATE enrollment_status f SET town_id = p.town_id, village_id = p.village_id
-    FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
-    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
-        AND f.village_id <> p.village_id
-    """,
-    """
-    UPDATE enrollment_cover f SET town_id = p.town_id, village_id = p.village_id
-    FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
-    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
-        AND f.village_id <> p.village_id
-    """,
-    """
-    UPDATE enrollment_question f SET town_id = p.town_id, village_id = p.village_id
-    FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
-    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
-        AND f.village_id <> p.village_id
-    """,
+_FOLLOW = """
+UPDATE {table} f SET town_id = p.town_id, village_id = p.village_id
+FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
+WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
+    AND f.village_id <> p.village_id
+"""
+# Enrolments may stand in a place of their own, and payments go with them.
+_FOLLOW_ENROLMENT = (
     """
     UPDATE enrollment_enrollment f SET town_id = p.town_id, village_id = p.village_id
     FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id

@@ -9,7 +9,15 @@ from django.core.management.base import CommandParser
 
 from enrollment import commands, headings, roster, store
 from enrollment.failure import Failure
-from enrollment.models import Department, Fate, PolicyYear, Roster, RosterState, StatusKind
+from enrollment.models import (
+    Department,
+    Fate,
+    Mode,
+    PolicyYear,
+    Roster,
+    RosterState,
+    StatusKind,
+)
 from enrollment.years import history_year
 
 
@@ -19,11 +27,18 @@ class Command(commands.PortalCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE")
         self.add_place_arguments(parser)
-        parser.add_argument("--kind", required=True, help="名册种类，如 register、status、payments")
+        parser.add_argument("--kind", required=True, help="名册种类，如 register、status、category")
         parser.add_argument("--status", metavar="名称", help="人员状态名单是哪一种状态，如 服役")
+        parser.add_argument(
+            "--category",
+            metavar="名称",
+            help="整份名单是哪一类资助对象，如 低保对象；不写则按名单里的身份列",
+        )
         parser.add_argument("--as-of", metavar="日期", help="数据日期，如 2023-08-31")
         parser.add_argument("--department", metavar="名称", help="报送部门")
-        parser.add_argument("--supplement", action="store_true", help="补充名单，不使任何人退出")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--supplement", action="store_true", help="补充名单，不使任何人退出")
+        how.add_argument("--exit", action="store_true", help="退出名单，名单里的人退出")
         parser.add_argument("--sheet", metavar="名称", help="只读这个工作表")
         parser.add_argument("--map", metavar="文件", help="表头对应（TOML 或 JSON：表头 = 字段）")
         what = parser.add_mutually_exclusive_group()
@@ -45,7 +60,8 @@ class Command(commands.PortalCommand):
                 by=None,
                 region=commands.place(options["region"], year),
                 status=_status(year, options["status"]) if options["kind"] == "status" else None,
-                mode="supplement" if options["supplement"] else None,
+                topic=options["category"] or "",
+                mode=_mode(options),
                 as_of=commands.day(options["as_of"], "--as-of") if options["as_of"] else None,
                 department=_department(year, options["department"]),
                 sheet=options["sheet"] or "",
@@ -68,6 +84,7 @@ class Command(commands.PortalCommand):
                 "warning": read.warning,
                 "proposed_villages": len(read.proposals),
                 "unread_sheets": read.unread,
+                "unknown_words": read.unknown_words,
             },
             _spoken(read, problems_file),
         )
@@ -79,6 +96,12 @@ def _year(options: dict[str, Any]) -> PolicyYear:
     if options["kind"] == "insured":
         return history_year(county, options["year"])
     return commands.policy_year(options["county"], options["year"])
+
+
+def _mode(options: dict[str, Any]) -> str | None:
+    if options["exit"]:
+        return Mode.EXIT
+    return Mode.SUPPLEMENT if options["supplement"] else None
 
 
 def _status(year: PolicyYear, name: str | None) -> StatusKind:
@@ -139,6 +162,9 @@ def _spoken(read: Roster, problems_file: str | None) -> str:
     words = {"people": "人数", **{fate.value: fate.label for fate in _fates()}}
     lines = [f"名册第 {read.pk} 号 {read.file_name}：{read.get_state_display()}"]
     lines += [f"  {words[key]}\t{count:,}" for key, count in labels.items() if count is not None]
+    if read.unknown_words:
+        words = "、".join(f"{one['word']}（{one['count']:,}）" for one in read.unknown_words)
+        lines.append(f"没有认出的叫法：{words}")
     if read.warning:
         lines.append(read.warning)
     if problems_file:
