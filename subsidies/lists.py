@@ -1,0 +1,512 @@
+"""资助对象名单: departments say who holds which identity, from when to when.
+
+A file is about one category (its topic), about the grades of one kind (按残疾等级), or says the
+identity row by row; a cell may hold several, and each becomes one line and one Entitlement. A
+full list speaks for the categories it names validly, and only for these it ends whom it leaves
+out; an exit list ends whom it names. Nothing is deleted: ending sets ``removed_on``.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from enrollment.failure import Failure
+from enrollment.headings import Column
+from enrollment.models import Department, Level, Mode, PolicyYear, Roster, User
+from enrollment.models.rules import Duty
+from enrollment.roster import Kind, Line, matching
+from enrollment.roster.register import ID_NUMBER, NAME, PHONE, SEX, TOWN, VILLAGE
+from subsidies.models import Category, Entitlement
+from subsidies.names import BY_GRADE, Meaning, Names, fits, graded_topics, grades
+
+COLUMNS = (
+    replace(
+        NAME,
+        aliases=(*NAME.aliases, "对象姓名", "保障对象姓名", "救助对象姓名", "残疾人姓名",
+                 "共同生活家庭成员姓名", "成员姓名"),
+    ),
+    replace(
+        ID_NUMBER,
+        aliases=(*ID_NUMBER.aliases, "残疾人证号", "残疾证号", "残疾人证号码", "残疾证号码",
+                 "残疾人证编号", "证件号码（身份证号）"),
+    ),
+    TOWN,
+    VILLAGE,
+    Column(
+        "identity",
+        "身份类别",
+        ("人员身份", "医疗救助身份", "特殊身份", "特殊人员类别", "特殊人员身份类别",
+         "特殊人群身份类别", "人员类别", "人员类型", "对象类别", "对象类型", "资助类别",
+         "资助身份", "资助对象类别", "代缴类别", "困难类型", "困难身份", "困难群众类别",
+         "救助对象类别", "优抚对象类别", "优抚类别", "计生类别", "计生对象类别", "监测对象类别",
+         "监测对象类型", "易返贫致贫户（监测对象）类型", "户类型", "保障类别", "救助类别", "类别",
+         "类型", "身份"),
+    ),
+    Column(
+        "grade_word",
+        "等级",
+        ("残疾等级", "残疾级别", "残疾证等级", "级别", "评定等级", "低保类别", "保障等级",
+         "低保等级"),
+    ),
+    Column(
+        "day",
+        "纳入时间",
+        ("纳入资助时间", "纳入日期", "享受开始时间", "开始时间", "起始时间", "起始日期",
+         "开始日期", "有效期起", "救助开始时间", "保障开始时间", "享受待遇时间", "首次保障时间",
+         "享受起始年月"),
+    ),
+    Column(
+        "recognised_on",
+        "认定时间",
+        ("认定日期", "识别时间", "首次识别时间", "风险识别时间", "识别监测时间", "批准时间",
+         "批准日期", "审批时间", "审批日期", "核准时间", "评定时间", "评残时间", "发证日期",
+         "新增时间"),
+    ),
+    Column(
+        "ends_on",
+        "退出时间",
+        ("退出日期", "终止时间", "终止日期", "停保时间", "停发时间", "风险消除时间", "有效期止",
+         "截止日期", "截止时间", "取消时间", "注销时间"),
+    ),
+    SEX,
+    PHONE,
+)  # fmt: skip
+# A person may stand in one file once for each category.
+BY = "s.facts->>'category'"
+
+
+def topics(policy_year: PolicyYear, user: User | None) -> list[str]:
+    """What a whole list may be about, for this user, in printed order.
+
+    Sensitive categories are not for the towns; a department is offered its own, where it has any.
+    """
+    known = Category.objects.filter(policy_year=policy_year).order_by("order", "pk")
+    if user is not None and user.job.level != "county":
+        known = known.filter(sensitive=False)
+    if user is not None and user.job.own_department:
+        duties = Duty.objects.filter(policy_year=policy_year, department=user.department_id)
+        named = {name for lists in duties.values_list("lists", flat=True) for name in lists}
+        own = known.filter(department=user.department_id) | known.filter(name__in=named)
+        known = own if own.exists() else known
+    categories = list(known)
+    return [category.name for category in categories] + graded_topics(categories)
+
+
+def find_topic(policy_year: PolicyYear, department: Department | None, text: str) -> str:
+    """The category's own name for a word of the department's. Raises Failure."""
+    names = Names(policy_year, department)
+    graded = graded_topics(names.categories)
+    if text in graded:
+        return text
+    if category := names.named(text):
+        return category.name
+    known = "、".join([category.name for category in names.categories] + graded) or "无"
+    raise Failure("unknown_category", f"没有“{text}”这种资助对象类别（本年度有：{known}）")
+
+
+class Identities:
+    """Turns one person of a row into one line for each identity the row gives them."""
+
+    def __init__(self, roster: Roster) -> None:
+        self.names = Names(roster.policy_year, roster.department)
+        self.unknown: Counter[str] = Counter()
+        self.by_grade = roster.topic.removeprefix(BY_GRADE) if not self._one(roster) else ""
+        self.own = self._one(roster)
+
+    def _one(self, roster: Roster) -> Category | None:
+        return next((one for one in self.names.categories if one.name == roster.topic), None)
+
+    def __call__(self, line: Line) -> list[Line]:
+        values = line.values
+        grade = self._grade(line)
+        identities = self.names.read(values.get("identity", ""))
+        if self.own is not None:
+            return [self._of_one(line, self.own, grade)]
+        if self.by_grade:
+            return [self._of_grade(line, grade)]
+        if not identities:
+            line.refuse("no_identity", "缺少身份类别")
+            return [line]
+        lines = []
+        for identity in identities:
+            mine = Line(dict(values), list(line.problems), list(line.remarks), line.code)
+            if identity.meaning is None:
+                self.unknown[identity.word] += 1
+                mine.refuse(
+                    "unknown_identity",
+                    f"身份“{identity.word[:40]}”不是本年度的资助对象类别或其别名",
+                )
+            else:
+                self._told(mine, identity.meaning, grade, identity.word)
+            lines.append(mine)
+        return lines
+
+    def _of_one(self, line: Line, own: Category, grade: int | None) -> Line:
+        """A row of a list that is about one category as a whole; its own words may not gainsay."""
+        said = line.values.get("identity", "")
+        meanings = [one.meaning for one in self.names.read(said) if one.meaning]
+        fitting = [one for one in meanings if one.category == own]
+        if meanings and not fitting:
+            line.refuse("other_identity", f"身份写的是“{said[:40]}”，本名单是“{own.name}”")
+        elif len(meanings) > len(fitting):
+            others = "、".join(one.category.name for one in meanings if one.category != own)
+            line.remarks.append(f"另写有“{others}”，本名单只计“{own.name}”")
+        self._told(line, fitting[0] if fitting else Meaning(own), grade, said)
+        return line
+
+    def _of_grade(self, line: Line, grade: int | None) -> Line:
+        if grade is None:
+            line.refuse("no_grade", f"缺少{self.by_grade}")
+        elif (category := self.names.graded(self.by_grade, grade)) is None:
+            line.refuse("no_grade", f"{self.by_grade}{grade}级没有对应的资助对象类别")
+        else:
+            self._told(line, Meaning(category, grade), grade, line.values.get("identity", ""))
+        return line
+
+    def _grade(self, line: Line) -> int | None:
+        """The grade: of a disability certificate by law its last digit, else what the row says."""
+        certified = line.values.get("grade")
+        told: tuple[int, int] | None = None
+        if word := line.values.get("grade_word", ""):
+            try:
+                told = grades(word)
+            except ValueError:
+                if certified is None:
+                    line.refuse("bad_grade", f"等级“{word[:20]}”看不懂，应为一级、二级等")
+        if certified is not None:
+            if told and not told[0] <= certified <= told[1]:
+                line.remarks.append(
+                    f"等级与残疾人证号不符（表中为{word}），以证号的{certified}级为准"
+                )
+            return int(certified)
+        return told[0] if told and told[0] == told[1] else None
+
+    def _told(self, line: Line, meaning: Meaning, grade: int | None, word: str) -> None:
+        """Write one identity into the line, and refuse a grade that the category does not take."""
+        category, values = meaning.category, line.values
+        if grade is not None and meaning.grade is not None and grade != meaning.grade:
+            line.refuse("grade_differs", f"身份写的是{meaning.grade}级，等级却是{grade}级")
+        grade = grade if grade is not None else meaning.grade
+        if grade is not None and not fits(category, grade):
+            line.refuse(
+                "grade_unfit",
+                f"{grade}级不属于“{category.name}”（{category.grade_from}至{category.grade_to}级）",
+            )
+        given = {"recognised": values.get("recognised_on"), "ends": values.get("ends_on")}
+        if (start := values.get("day")) and given["ends"] and given["ends"] < start:
+            line.refuse("bad_dates", "退出时间早于纳入时间")
+        values["facts"] = {"category": category.pk, "grade": grade, "word": word[:60] or None} | {
+            name: day.isoformat() for name, day in given.items() if day
+        }
+
+
+def diff(roster: Roster, cursor: CursorWrapper) -> None:
+    matching.carry_over(roster, cursor)
+    matching.match(roster, cursor, by=BY)
+    given = _parameters(roster)
+    _run(cursor, _EXIT if roster.mode == Mode.EXIT else _LINES, given)
+    if roster.mode == Mode.FULL:
+        _run(cursor, _MISSING, given)
+
+
+# Parts of the statements below, put in by name.
+_PARTS = {
+    "to_entries": """
+        INSERT INTO enrollment_rosterrow
+            (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id, name,
+             before)
+    """,
+    # Enough to go back: what is on record now, and which category the entry is about.
+    "before": """
+        jsonb_build_object('id', f.id, 'grade', f.grade, 'valid_from', f.valid_from,
+            'valid_to', f.valid_to, 'recognised_on', f.recognised_on, 'removed_on', f.removed_on,
+            'source_word', f.source_word, 'written_by_id', f.written_by_id)
+    """,
+    # Each undecided line beside what is on record of it.
+    "lines": """
+        SELECT m.*, c.name AS category_name, f.id AS known_id, f.removed_on,
+            m.day IS NOT NULL AND f.valid_from IS DISTINCT FROM m.day AS starts_other,
+            said.ends IS NOT NULL AND f.valid_to IS DISTINCT FROM said.ends AS ends_other,
+            said.grade IS NOT NULL AND f.grade IS DISTINCT FROM said.grade AS grade_other,
+            said.recognised IS NOT NULL AND f.recognised_on IS DISTINCT FROM said.recognised
+                AS recognised_other,
+            {before} || jsonb_build_object('category', c.id) AS before
+        FROM matched m
+        CROSS JOIN LATERAL jsonb_to_record(m.facts) AS said (
+            category bigint, grade smallint, word text, recognised date, ends date
+        )
+        JOIN subsidies_category c ON c.id = said.category
+        LEFT JOIN subsidies_entitlement f
+            ON f.policy_year_id = %(year)s AND f.person_id = m.person_id
+            AND f.category_id = said.category
+    """,
+    "elsewhere": """
+        (%(town)s::bigint IS NOT NULL AND at_town <> %(town)s)
+        OR (%(village)s::bigint IS NOT NULL AND at_village <> %(village)s)
+    """,
+    "reasons": """
+        CASE WHEN %(several)s THEN m.category_name END,
+        CASE
+            WHEN m.repeated AND o.outcome = 'unchanged'
+                THEN '与第' || m.first_row || '行同一人同一身份，只计一次'
+            WHEN m.repeated AND NOT m.same_name
+                THEN '与第' || m.first_row || '行同一证件号，姓名不一致'
+            WHEN o.outcome = 'problems' AND m.name_differs
+                THEN '在册姓名为“' || m.known_name || '”，与名册不一致'
+            WHEN o.outcome = 'outside_area' THEN '此人不在本次名册的范围内'
+    """,
+    "entry_lines": """
+        FROM enrollment_rosterrow r
+        JOIN enrollment_stage s
+            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
+            AND s.part = r.part
+        CROSS JOIN LATERAL jsonb_to_record(s.facts) AS said (
+            category bigint, grade smallint, word text, recognised date, ends date
+        )
+        WHERE r.roster_id = %(roster)s
+    """,
+    "named": """
+        SELECT DISTINCT (s.facts->>'category')::bigint FROM enrollment_stage s
+        WHERE s.roster_id = %(roster)s AND s.fate IS NULL
+    """,
+    "here": """
+        (%(town)s::bigint IS NULL OR f.town_id = %(town)s)
+        AND (%(village)s::bigint IS NULL OR f.village_id = %(village)s)
+    """,
+}
+_PARTS["lines"] = _PARTS["lines"].format(before=_PARTS["before"])
+
+_LINES = """
+{to_entries}
+SELECT m.roster_id, m.sheet, m.row, m.part, o.outcome,
+    CASE WHEN o.outcome <> 'problems' THEN '' WHEN m.repeated THEN 'repeated'
+         ELSE 'name_differs' END,
+    left(concat_ws('；', {reasons}
+            WHEN o.outcome = 'not_in_register' THEN '户籍册中没有此人，记入' || v.name
+            WHEN o.outcome = 'changed' THEN concat_ws('、',
+                CASE WHEN m.removed_on IS NOT NULL
+                    THEN '原于' || m.removed_on || '退出，重新纳入' END,
+                CASE WHEN m.grade_other THEN '等级变更' END,
+                CASE WHEN m.starts_other THEN '纳入时间变更' END,
+                CASE WHEN m.ends_other THEN '退出时间变更' END,
+                CASE WHEN m.recognised_other THEN '认定时间变更' END)
+        END, nullif(m.reason, '')), 300),
+    m.person_id, m.at_town, m.at_village, COALESCE(m.name, m.known_name, ''), m.before
+FROM ({lines}) m
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN repeated AND NOT same_name THEN 'problems'
+        WHEN repeated THEN 'unchanged'
+        WHEN name_differs THEN 'problems'
+        WHEN {elsewhere} THEN 'outside_area'
+        WHEN known_id IS NOT NULL AND (removed_on IS NOT NULL OR starts_other OR ends_other
+            OR grade_other OR recognised_other) THEN 'changed'
+        WHEN known_id IS NOT NULL THEN 'unchanged'
+        WHEN NOT known OR NOT in_register THEN 'not_in_register'
+        ELSE 'new'
+    END AS outcome
+) o
+LEFT JOIN enrollment_region v ON v.id = m.at_village
+"""
+_EXIT = """
+{to_entries}
+SELECT m.roster_id, m.sheet, m.row, m.part, o.outcome,
+    CASE WHEN o.outcome <> 'problems' THEN '' WHEN m.repeated THEN 'repeated'
+         WHEN m.name_differs THEN 'name_differs' ELSE 'not_held' END,
+    left(concat_ws('；', {reasons}
+            WHEN o.outcome = 'problems'
+                THEN '此人不在“' || m.category_name || '”名单内，无从退出'
+            WHEN o.outcome = 'unchanged' THEN '已于' || m.removed_on || '退出'
+        END, nullif(m.reason, '')), 300),
+    CASE WHEN m.known THEN m.person_id END, m.at_town, m.at_village,
+    COALESCE(m.name, m.known_name, ''), m.before
+FROM ({lines}) m
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN repeated AND NOT same_name THEN 'problems'
+        WHEN repeated THEN 'unchanged'
+        WHEN name_differs THEN 'problems'
+        WHEN {elsewhere} THEN 'outside_area'
+        WHEN known_id IS NULL THEN 'problems'
+        WHEN removed_on IS NOT NULL THEN 'unchanged'
+        ELSE 'would_end'
+    END AS outcome
+) o
+"""
+# A department's full list of somebody else's category ends only what that department wrote.
+_MISSING = """
+{to_entries}
+SELECT %(roster)s, 0, NULL, 0, 'would_end', '',
+    concat_ws('；', CASE WHEN %(several)s THEN c.name END, '全量名单中没有此人'),
+    p.id, f.town_id, f.village_id, p.name,
+    {before} || jsonb_build_object('category', c.id)
+FROM subsidies_entitlement f
+JOIN subsidies_category c ON c.id = f.category_id
+JOIN enrollment_person p ON p.id = f.person_id
+LEFT JOIN enrollment_roster w ON w.id = f.written_by_id
+WHERE f.policy_year_id = %(year)s AND f.removed_on IS NULL AND f.category_id IN ({named})
+    AND (%(department)s::bigint IS NULL OR c.department_id IS NULL
+        OR c.department_id = %(department)s OR w.department_id = %(department)s)
+    AND {here}
+    AND NOT EXISTS (
+        SELECT FROM enrollment_stage s
+        WHERE s.roster_id = %(roster)s AND s.id_index = p.id_index AND s.doc_type = p.doc_type
+            AND ((s.facts->>'category') IS NULL
+                OR (s.facts->>'category')::bigint = f.category_id)
+    )
+    -- A number that cannot be read may be theirs: a typing error ends nobody.
+    AND NOT EXISTS (
+        SELECT FROM enrollment_stage s
+        WHERE s.roster_id = %(roster)s AND s.id_index IS NULL AND s.fate = 'problems'
+            AND s.name = p.name AND (s.town_id IS NULL OR s.town_id = f.town_id)
+    )
+"""
+
+
+def _run(cursor: CursorWrapper, statement: str, given: dict[str, Any]) -> None:
+    cursor.execute(statement.format(**_PARTS), given)
+
+
+def apply(roster: Roster, cursor: CursorWrapper) -> None:
+    given = _parameters(roster)
+    if roster.mode != Mode.EXIT:
+        matching.make_strangers(roster, cursor)
+        first = {"full": roster.mode == Mode.FULL, "told_before": _told_before(roster)}
+        _run(cursor, _INSERT, given | first)
+        _run(cursor, _UPDATE, given)
+    _run(cursor, _END, given)
+    matching.ask_about_names(roster, cursor)
+
+
+_INSERT = """
+INSERT INTO subsidies_entitlement
+    (county_id, town_id, village_id, policy_year_id, person_id, category_id, grade, valid_from,
+     valid_to, recognised_on, source_word, written_by_id)
+SELECT DISTINCT ON (r.person_id, said.category)
+    %(county)s, r.town_id, r.village_id, %(year)s, r.person_id, said.category, said.grade, s.day,
+    said.ends,
+    COALESCE(said.recognised,
+        CASE WHEN NOT %(full)s OR said.category = ANY(%(told_before)s) THEN %(as_of)s::date END),
+    COALESCE(said.word, ''), %(roster)s
+{entry_lines} AND r.fate IN ('new', 'not_in_register')
+ORDER BY r.person_id, said.category, r.sheet, r.row, r.part
+"""
+# Somebody who comes back was recognised again on the day of this list, unless it says otherwise.
+_UPDATE = """
+UPDATE subsidies_entitlement f SET
+    grade = COALESCE(said.grade, f.grade),
+    valid_from = COALESCE(s.day, f.valid_from),
+    valid_to = CASE WHEN said.ends IS NOT NULL THEN said.ends
+                    WHEN f.removed_on IS NULL THEN f.valid_to END,
+    recognised_on = COALESCE(said.recognised,
+        CASE WHEN f.removed_on IS NULL THEN f.recognised_on ELSE %(as_of)s END),
+    removed_on = NULL,
+    source_word = COALESCE(said.word, f.source_word),
+    written_by_id = %(roster)s
+{entry_lines} AND r.fate = 'changed' AND f.id = (r.before->>'id')::bigint
+"""
+_END = """
+UPDATE subsidies_entitlement f SET
+    removed_on = COALESCE((s.facts->>'ends')::date, %(as_of)s),
+    written_by_id = %(roster)s
+FROM enrollment_rosterrow r
+LEFT JOIN enrollment_stage s
+    ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row AND s.part = r.part
+WHERE r.roster_id = %(roster)s AND r.fate = 'would_end' AND f.id = (r.before->>'id')::bigint
+"""
+
+
+def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
+    """Undo what this list wrote; what a later one wrote over is marked and stays."""
+    given = _parameters(roster)
+    _run(cursor, _KEEP_BACK, given)
+    kept = cursor.rowcount
+    for statement in (_DELETE, _RESTORE):
+        _run(cursor, statement, given)
+    matching.unmake_strangers(roster, cursor)
+    return kept
+
+
+_KEEP_BACK = """
+UPDATE enrollment_rosterrow r SET code = 'kept_back'
+WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'not_in_register', 'changed', 'would_end')
+    AND NOT EXISTS (
+        SELECT FROM subsidies_entitlement f
+        WHERE f.policy_year_id = %(year)s AND f.person_id = r.person_id
+            AND f.category_id = (r.before->>'category')::bigint AND f.written_by_id = %(roster)s
+    )
+"""
+_DELETE = """
+DELETE FROM subsidies_entitlement f
+USING enrollment_rosterrow r
+WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'not_in_register')
+    AND f.policy_year_id = %(year)s AND f.person_id = r.person_id
+    AND f.category_id = (r.before->>'category')::bigint AND f.written_by_id = %(roster)s
+"""
+_RESTORE = """
+UPDATE subsidies_entitlement f SET
+    grade = (r.before->>'grade')::smallint,
+    valid_from = (r.before->>'valid_from')::date,
+    valid_to = (r.before->>'valid_to')::date,
+    recognised_on = (r.before->>'recognised_on')::date,
+    removed_on = (r.before->>'removed_on')::date,
+    source_word = r.before->>'source_word',
+    written_by_id = (r.before->>'written_by_id')::bigint
+FROM enrollment_rosterrow r
+WHERE r.roster_id = %(roster)s AND r.fate IN ('changed', 'would_end')
+    AND f.id = (r.before->>'id')::bigint AND f.written_by_id = %(roster)s
+"""
+
+
+_HELD = """
+SELECT count(*) FROM subsidies_entitlement f
+WHERE f.policy_year_id = %(year)s AND f.removed_on IS NULL AND {here}
+    AND f.category_id IN ({named})
+"""
+
+
+def held(roster: Roster, cursor: CursorWrapper) -> int:
+    """How many hold what the exit list speaks of, where it speaks of."""
+    _run(cursor, _HELD, _parameters(roster))
+    return int(cursor.fetchone()[0])
+
+
+def _parameters(roster: Roster) -> dict[str, Any]:
+    # Where the list tells the identity row by row, the reason says which one a line is about.
+    return matching.parameters(roster) | {
+        "several": not roster.topic or roster.topic.startswith(BY_GRADE),
+        "department": roster.department_id,
+    }
+
+
+def _told_before(roster: Roster) -> list[int]:
+    """Categories of which an earlier list has spoken here.
+
+    The first full list of a category is what the year starts from: whom it gives no day counts
+    from always. Whoever is new on a later list, or on a supplement, counts from its day.
+    """
+    told = Entitlement.objects.filter(policy_year=roster.policy_year)
+    if roster.region.level in (Level.TOWN, Level.VILLAGE):
+        told = told.in_region(roster.region)
+    return list(told.order_by().values_list("category", flat=True).distinct())
+
+
+KIND = Kind(
+    key="category",
+    title="资助对象名单",
+    columns=COLUMNS,
+    diff=diff,
+    apply=apply,
+    withdraw=withdraw,
+    modes=(Mode.FULL, Mode.SUPPLEMENT, Mode.EXIT),
+    topics=topics,
+    find_topic=find_topic,
+    topic_column="identity",
+    topic_word="资助对象类别",
+    split=Identities,
+    held=held,
+    hint="民政、残联、卫健、乡村振兴等部门认定的名单，一类一份，或在表中写明每个人的身份",
+    unit="人次",
+)
