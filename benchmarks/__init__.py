@@ -1,1 +1,1 @@
-"""Generated counties, floors and the benchmark. Imports nothing of the application."""
+"""Generated counties, floors and the benchmark. Only `portal` imports the application."""

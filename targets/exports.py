@@ -76,12 +76,17 @@ def names(
         COLUMNS,
         lines(found, policy_year, region, figure, viewer=viewer, until=at),
     )
-    _, write = FORMS[form]
+    return write(target, sheet, form=form)
+
+
+def write(target: IO[bytes], sheet: Sheet, *, form: str = "xlsx") -> int:
+    """Write a list whose rows come from the database; returns how many."""
+    _, writer = FORMS[form]
     # Inside a transaction the cursor reads as it goes; outside, PostgreSQL would copy all first.
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL work_mem = '64MB'")
-        return write(target, sheet)
+        return writer(target, sheet)
 
 
 def lines(
