@@ -280,8 +280,19 @@ def issue(
         raise Failure("role", "您的岗位不能下达任务，请联系县级经办人员")
     if version.state == TargetVersion.State.ISSUED:
         raise Failure("issued", f"{version}，不能再次下达；如有调整请另起一版")
+    day = issued_on or timezone.localdate()
+    later = TargetVersion.objects.filter(
+        policy_year=year,
+        set_by=version.set_by_id,
+        number__gt=version.number,
+        state=TargetVersion.State.ISSUED,
+        issued_on__lte=day,
+    )
+    if newer := later.order_by("-number").first():
+        # The highest number is in force: this one would be issued without any effect.
+        raise Failure("overtaken", f"第 {newer.number} 版已经下达，这一版不再有效；请另起一版")
     version.state = TargetVersion.State.ISSUED
-    version.issued_on = issued_on or timezone.localdate()
+    version.issued_on = day
     version.issued_by = by
     version.document = document or version.document
     version.save(update_fields=["state", "issued_on", "issued_by", "document"])

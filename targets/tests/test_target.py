@@ -195,6 +195,13 @@ def test_the_version_in_force_on_a_day(cast):
     assert east(date(2023, 11, 1)) == 120
 
 
+def test_a_draft_that_a_later_version_overtook_is_not_issued(cast):
+    old = assigned(cast, None, {cast.east: 100})
+    assigned(cast, date(2023, 11, 1), {cast.east: 120})
+    with pytest.raises(Failure, match="第 2 版已经下达"):
+        target.issue(old, by=cast.county_officer, issued_on=date(2023, 11, 2))
+
+
 def test_a_regions_own_target_comes_before_the_sum_of_its_childrens(cast):
     assigned(cast, date(2023, 9, 1), {cast.east: 100, cast.west: 50, cast.county: 151})
     plan = target.in_force(cast.year, on=date(2023, 9, 1))
