@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BigIntegerField, Count, F, OuterRef, Subquery
+from django.db.models import BigIntegerField, Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from enrollment import audit, insured
 from enrollment.failure import Failure
 from enrollment.models import (
+    Cover,
     Enrollment,
     Household,
     Level,
@@ -64,6 +65,13 @@ def unplaced(policy_year: PolicyYear, region: Region, *, viewer: User) -> Person
     """
     spots = _spots(policy_year)
     people = Person.objects.visible_to(viewer).in_region(region).filter(village__in=spots)
+    # Whom only a withdrawn file ever named waits for no village.
+    people = people.filter(
+        Q(on_roll_from__isnull=False)
+        | Exists(Status.objects.filter(person=OuterRef("pk")))
+        | Exists(Cover.objects.filter(person=OuterRef("pk")))
+        | Exists(Enrollment.objects.filter(person=OuterRef("pk")))
+    )
     enrolled = (
         Enrollment.objects.visible_to(viewer)
         .in_region(region)

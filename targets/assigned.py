@@ -1,12 +1,14 @@
 """任务名单: assigned numbers per unit, handed in as a roster like any other list.
 
 Applying one issues a new version of the targets from the list's date on, for the list is the
-document that sets them; withdrawing takes that version away and the one before is in force again.
+document that sets them: a county officer's for the towns, a town officer's for its own villages.
+Withdrawing takes that version away and the one before is in force again.
 """
 
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
+from enrollment import audit
 from enrollment.headings import Column
 from enrollment.models import Fate, Level, Mode, Region, Roster, RosterRow, Stage
 from enrollment.roster import Kind, Line
@@ -62,6 +64,9 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
     now = target.in_force(roster.policy_year, on=roster.as_of or timezone.localdate())
     seen: dict[int, int] = {}
     entries = []
+    places = Region.objects.in_bulk(
+        Region.objects.below(roster.region).values_list("pk", flat=True)
+    )
     for line in Stage.objects.filter(roster_id=roster.pk).order_by("sheet", "row"):
         entry = RosterRow(
             roster=roster, sheet=line.sheet, row=line.row, part=line.part, fate=line.fate or "",
@@ -69,9 +74,8 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
         )  # fmt: skip
         unit = (line.facts or {}).get("unit")
         if unit is not None:
-            place = Region.objects.get(pk=unit)
-            entry.town_id = place.town_id if place.level != Level.COUNTY else None
-            entry.village_id = place.pk if place.level == Level.VILLAGE else None
+            entry.town_id = places[unit].town_id
+            entry.village_id = unit if places[unit].level == Level.VILLAGE else None
         if not line.fate and unit in seen:
             entry.fate, entry.code = Fate.PROBLEMS, "repeated"
             entry.reason = f"与第{seen[unit]}行是同一个单位"
@@ -85,18 +89,34 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
             else:
                 entry.fate, entry.reason = Fate.CHANGED, f"由 {known} 改为 {line.number}"
         entries.append(entry)
+    for place in Region.objects.filter(pk__in=set(now.own) - set(seen) - {roster.region_id}):
+        # A list is a whole version: who is not on it would have no target any more.
+        if place.parent_id == roster.region_id:
+            entries.append(
+                RosterRow(
+                    roster=roster,
+                    fate=Fate.WOULD_END,
+                    reason="名单中没有这个单位",
+                    name=place.name,
+                    town_id=place.town_id,
+                    village_id=place.pk if place.level == Level.VILLAGE else None,
+                )  # fmt: skip
+            )
     RosterRow.objects.bulk_create(entries)
 
 
 def apply(roster: Roster, cursor: CursorWrapper) -> None:
     numbers: dict[Region, int] = {}
+    places = Region.objects.in_bulk(
+        Region.objects.below(roster.region).values_list("pk", flat=True)
+    )
     taken = RosterRow.objects.filter(
         roster=roster, fate__in=[Fate.NEW, Fate.CHANGED, Fate.UNCHANGED]
     ).values_list("sheet", "row")
     rows = set(taken)
     for line in Stage.objects.filter(roster_id=roster.pk):
         if (line.sheet, line.row) in rows and line.facts and line.number is not None:
-            numbers[Region.objects.get(pk=line.facts["unit"])] = line.number
+            numbers[places[line.facts["unit"]]] = line.number
     version = target.assign(
         roster.policy_year,
         numbers,
@@ -111,7 +131,19 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
 
 
 def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
-    TargetVersion.objects.filter(roster=roster).delete()
+    """Take the version away; its numbers stay on record in the trail."""
+    for version in TargetVersion.objects.filter(roster=roster):
+        audit.record(
+            "withdraw_targets",
+            by=None,
+            county=roster.county,
+            subject=f"roster {roster.pk}",
+            version=version.number,
+            numbers={
+                one.region.key: one.target for one in version.targets.select_related("region")
+            },
+        )
+        version.delete()
     return 0
 
 
@@ -124,7 +156,6 @@ KIND = Kind(
     withdraw=withdraw,
     check=check,
     about_people=False,
-    ends_missing=False,
     reads_totals=True,
     modes=(Mode.FULL,),
     hint="上级或本级下达的任务数，一个单位一行；入库即自数据日期起执行",

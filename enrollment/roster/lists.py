@@ -83,12 +83,12 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
                 jsonb_build_object('since', f.since, 'note', f.note,
                     'written_by_id', f.written_by_id) AS before,
                 CASE
-                    WHEN repeated AND NOT same_name THEN 'problems'
-                    WHEN repeated THEN 'unchanged'
-                    WHEN name_differs THEN 'problems'
                     WHEN (%(town)s::bigint IS NOT NULL AND at_town <> %(town)s)
                         OR (%(village)s::bigint IS NOT NULL AND at_village <> %(village)s)
                         THEN 'outside_area'
+                    WHEN repeated AND NOT same_name THEN 'problems'
+                    WHEN repeated THEN 'unchanged'
+                    WHEN name_differs THEN 'problems'
                     WHEN f.id IS NOT NULL
                         AND ((m.day IS NOT NULL AND f.since IS DISTINCT FROM m.day)
                             OR (m.note IS NOT NULL AND f.note <> m.note)) THEN 'changed'

@@ -74,7 +74,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     WHEN m.outcome = 'unchanged' THEN '该流水号已入库'
                     WHEN m.why = 'serial_differs' THEN '流水号已有，但金额或时间不同'
                     WHEN m.why = 'paid_again'
-                        THEN '没有流水号，且同一人同一时间同一金额已入库，疑似重复'
+                        THEN '同一人同一时间同一金额已入库，且一方没有流水号，疑似重复'
                     WHEN m.outcome = 'outside_area' THEN '此人不在本次名册的范围内'
                     WHEN m.outcome = 'not_in_register'
                         THEN '户籍册中没有此人，记入' || COALESCE(t.name || '/', '') || v.name
@@ -86,11 +86,11 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
         FROM (
             SELECT m.*, w.why,
                 CASE
-                    WHEN w.why IS NOT NULL THEN 'problems'
-                    WHEN m.nth_serial > 1 OR m.same_known THEN 'unchanged'
                     WHEN (%(town)s::bigint IS NOT NULL AND at_town <> %(town)s)
                         OR (%(village)s::bigint IS NOT NULL AND at_village <> %(village)s)
                         THEN 'outside_area'
+                    WHEN w.why IS NOT NULL THEN 'problems'
+                    WHEN m.nth_serial > 1 OR m.same_known THEN 'unchanged'
                     WHEN NOT known OR NOT in_register THEN 'not_in_register'
                     ELSE 'new'
                 END AS outcome
@@ -104,7 +104,8 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     x.amount = m.amount AND x.paid_at = m.paid_at AS same_known,
                     EXISTS (
                         SELECT FROM enrollment_payment y
-                        WHERE m.serial IS NULL AND y.policy_year_id = %(year)s
+                        WHERE (m.serial IS NULL OR y.serial IS NULL)
+                            AND y.policy_year_id = %(year)s
                             AND y.person_id = m.person_id AND y.withdrawn_at IS NULL
                             AND y.amount = m.amount AND y.paid_at = m.paid_at
                     ) AS looks_known

@@ -318,8 +318,13 @@ def expire() -> int:
         uploaded_at__lt=timezone.now() - WAITS_FOR,
     )
     count = 0
-    for roster in stale:
+    for pk in list(stale.values_list("pk", flat=True)):
         with transaction.atomic():
+            # One being applied is locked, and one applied meanwhile no longer stale.
+            locked = stale.select_for_update(skip_locked=True, of=("self",))
+            roster = locked.filter(pk=pk).first()
+            if roster is None or roster.jobs.active().exists():
+                continue
             _clear(roster)
             roster.state = RosterState.EXPIRED
             roster.save(update_fields=["state"])
@@ -440,6 +445,13 @@ def _drop_guard(roster: Roster, cursor: CursorWrapper) -> str:
     ending = sum(end for _, end, _ in towns)
     staying = sum(stay for _, _, stay in towns)
     share = ending / (ending + staying)
+    if not KINDS[roster.kind].about_people:
+        gone = "、".join(
+            RosterRow.objects.filter(roster=roster, fate=Fate.WOULD_END).values_list(
+                "name", flat=True
+            )
+        )
+        return f"名单中没有{gone}，入库后这些单位不再有任务数。请确认名单完整，再次确认后才会入库。"
     emptied = [name for name, end, stay in towns if end and not stay]
     sentences = []
     if share > END_SHARE:

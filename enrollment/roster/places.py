@@ -71,15 +71,23 @@ class Places:
         return self._seen[town, village]
 
     def locate_by_address(self, address: str, *, propose: bool) -> tuple[int, int] | None:
-        """Town and village as an address spells them out; None where it names no town of ours."""
+        """Town and village as an address spells them out; None where it names no town of ours.
+
+        The town is the one named first; what follows may well mention another (a road, a shop).
+        """
         text = _key(address)
-        for name in self._town_names:
-            if (at := text.find(name)) >= 0 and len(name) > 1:
-                rest = text[at + len(name) :]
-                match = re.match(r".{1,14}?(?:社区|居委会|村委会|村|居)", rest)
-                found = self.locate(name, match[0] if match else "", propose=propose)
-                return found if isinstance(found, tuple) else None
-        return None
+        found = [
+            (text.find(name), -len(name), name)
+            for name in self._town_names
+            if len(name) > 1 and name in text
+        ]
+        if not found:
+            return None
+        at, _, name = min(found)
+        rest = text[at + len(name) :]
+        match = re.match(r".{1,14}?(?:社区|居委会|村委会|村|居)", rest)
+        place = self.locate(name, match[0] if match else "", propose=propose)
+        return place if isinstance(place, tuple) else None
 
     def _locate(self, town: str, village: str, propose: bool) -> tuple[int, int] | str:
         if town:

@@ -74,15 +74,17 @@ def _said(roster: Roster) -> dict[tuple[int, int], tuple[str, str]]:
     """What is said of each row; where a row holds several people, all that is to be said."""
     sender = roster.uploaded_by
     # A county's officer may know; a town could ask for names of people that are not its own.
-    own_file_only = sender is not None and (
-        sender.job.own_department or sender.job.level != Level.COUNTY
+    own_file_only = roster.region.level != Level.COUNTY or (
+        sender is not None and (sender.job.own_department or sender.job.level != Level.COUNTY)
     )
     parts: dict[tuple[int, int], list[tuple[str, str, str]]] = defaultdict(list)
     rows = RosterRow.objects.filter(roster=roster, row__isnull=False).order_by("part")
-    for sheet, row, fate, reason, name in rows.values_list(
-        "sheet", "row", "fate", "reason", "name"
+    for sheet, row, fate, reason, part in rows.values_list(
+        "sheet", "row", "fate", "reason", "part"
     ).iterator(chunk_size=10_000):
-        parts[sheet, row or 0].append((fate, discreet(reason) if own_file_only else reason, name))
+        # By place in the row, not by name: the entry's may be the register's.
+        who = f"第{part + 1}人"
+        parts[sheet, row or 0].append((fate, discreet(reason) if own_file_only else reason, who))
     weight = {fate: place for place, fate in enumerate(reversed(Fate.values))}
     weight[Fate.PROBLEMS] = 100
     said = {}
@@ -93,9 +95,7 @@ def _said(roster: Roster) -> dict[tuple[int, int], tuple[str, str]]:
         else:
             said[key] = (
                 worst,
-                "；".join(
-                    f"{name or '（无姓名）'}：{reason}" for _, reason, name in found if reason
-                ),
+                "；".join(f"{who}：{reason}" for _, reason, who in found if reason),
             )
     return said
 

@@ -4,7 +4,7 @@ It alone says who is on the roll, where they live and in which household.
 """
 
 from dataclasses import replace
-from datetime import date
+from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
@@ -226,7 +226,9 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
         SELECT r.person_id, %(county)s, r.town_id, r.village_id, s.doc_type, s.id_index,
             s.tail_index, s.id_cipher, s.name, COALESCE(s.sex, ''), s.birth,
             COALESCE(s.phone, ''), h.id, COALESCE(s.relation, ''),
-            GREATEST(%(on_roll_from)s::date, s.birth), %(roster)s, now()
+            GREATEST(
+                CASE WHEN %(registered_all)s OR r.town_id = ANY(%(registered)s::bigint[])
+                    THEN %(as_of)s::date ELSE %(first_day)s::date END, s.birth), %(roster)s, now()
         FROM enrollment_rosterrow r
         JOIN enrollment_stage s
             ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
@@ -235,7 +237,7 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
             ON h.county_id = %(county)s AND h.number = s.household_number
         WHERE r.roster_id = %(roster)s AND r.fate = 'new'
         """,
-        {**given, "on_roll_from": _on_roll_from(roster)},
+        {**given, **_first_days(roster)},
     )
     cursor.execute(
         """
@@ -247,7 +249,10 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
             relation = COALESCE(s.relation, p.relation),
             phone = COALESCE(s.phone, p.phone),
             on_roll_from = CASE WHEN p.on_roll_from IS NULL OR p.on_roll_to IS NOT NULL
-                THEN GREATEST(%(on_roll_from)s::date, s.birth) ELSE p.on_roll_from END,
+                THEN GREATEST(
+                    CASE WHEN %(registered_all)s OR r.town_id = ANY(%(registered)s::bigint[])
+                        THEN %(as_of)s::date ELSE %(first_day)s::date END, s.birth)
+                ELSE p.on_roll_from END,
             on_roll_to = NULL,
             written_by_id = %(roster)s
         FROM enrollment_rosterrow r
@@ -258,7 +263,7 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
             ON h.county_id = %(county)s AND h.number = s.household_number
         WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND p.id = r.person_id
         """,
-        {**given, "on_roll_from": _on_roll_from(roster)},
+        {**given, **_first_days(roster)},
     )
     cursor.execute(
         """
@@ -349,18 +354,20 @@ def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
     return kept
 
 
-def _on_roll_from(roster: Roster) -> date | None:
-    """The day this register speaks for: the first one of a place reaches back to the base date."""
-    base = roster.policy_year.base_date
-    earlier = (
-        Roster.objects.filter(county=roster.county, kind="register", state="applied")
-        .filter(region__in=[roster.region_id, roster.county_id])
-        .exclude(pk=roster.pk)
-        .exists()
+def _first_days(roster: Roster) -> dict[str, Any]:
+    """The day this register speaks for, and where: the first one of a town reaches back.
+
+    ``registered`` are the towns an earlier register spoke of, whose newcomers are new indeed.
+    """
+    earlier = Roster.objects.filter(county=roster.county, kind="register", state="applied").exclude(
+        pk=roster.pk
     )
-    if earlier or base is None or roster.as_of is None:
-        return roster.as_of
-    return min(roster.as_of, base)
+    base = roster.policy_year.base_date
+    return {
+        "registered_all": earlier.filter(region=roster.county).exists(),
+        "registered": list(earlier.exclude(town=None).values_list("town", flat=True).distinct()),
+        "first_day": min(roster.as_of, base) if roster.as_of and base else roster.as_of,
+    }
 
 
 def _facts_follow(roster: Roster, cursor: CursorWrapper) -> None:

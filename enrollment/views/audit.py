@@ -42,6 +42,7 @@ ACTIONS = {
     "draft_targets": "起草任务",
     "issue_targets": "下达任务",
     "discard_targets": "删除任务草稿",
+    "withdraw_targets": "撤回任务名单",
     "download_table": "下载表格",
     "download_pack": "下载政策包",
     "add_region": "新增行政区划",
