@@ -24,7 +24,7 @@ from enrollment.models.rules import Window
 from enrollment.templatetags.figures import rate as percent
 from targets import progress as figures
 from targets.models import Goal
-from targets.progress import Figure, Freshness, Progress, Row
+from targets.progress import Figure, Freshness, Participation, Progress, Row
 
 PER_PAGE = 50
 KEPT_SECONDS = 60
@@ -38,7 +38,7 @@ def progress(request: HttpRequest, county: str, year: int) -> HttpResponse:
     """Insured against target, unit by unit; a village shows who is still missing."""
     place = enter(request, county, year, may="sees_people")
     until, problem = cut_off(request)
-    found, fresh = _figures(place, until)
+    found, fresh, shares = _figures(place, until)
     plan = Plan.of(place.policy_year, timezone.localdate(found.as_of))
     sort = PRINTED if request.GET.get("sort") == PRINTED else BEHIND_FIRST
     rows = found.rows if sort == PRINTED else found.behind_first()
@@ -52,6 +52,7 @@ def progress(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "rows": [_shown(request, place, row, plan) for row in rows],
         "total": _shown(request, place, found.total, plan),
         "remark": found.remark,
+        "participation": shares,
         "unplaced": next((row for row in found.rows if row.region.placeholder), None),
         "legend": plan.words,
         "sort": sort,
@@ -105,8 +106,10 @@ def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResp
     return render(request, "targets/names.html", context)
 
 
-def _figures(place: Place, until: datetime | None) -> tuple[Progress, Freshness]:
-    """The table and how fresh its sources are, computed once a minute for each revision.
+def _figures(
+    place: Place, until: datetime | None
+) -> tuple[Progress, Freshness, list[Participation]]:
+    """The table, how fresh its sources are, and a county's 参保率; once a minute per revision.
 
     Whoever changes an input bumps the revision, so what is kept is never behind the data; its own
     moment stands on the page.
@@ -117,7 +120,9 @@ def _figures(place: Place, until: datetime | None) -> tuple[Progress, Freshness]
     kept = cache.get(key)
     if kept is None:
         found = figures.of(policy_year, region, until=until, changes=True, drafts=True)
-        kept = (found, figures.freshness(policy_year))
+        whole = region.level == "county"
+        shares = figures.participation(policy_year, until=until) if whole else []
+        kept = (found, figures.freshness(policy_year), shares)
         cache.set(key, kept, KEPT_SECONDS)
     return kept
 
