@@ -37,14 +37,11 @@ def write(roster: Roster, source: Path, target: Path) -> None:
             page = book.create_sheet(block.sheet_name or "名册")
             if block.hidden:
                 page.sheet_state = "hidden"
-            width, headed = 0, False
+            width = 0
         assert page is not None
         for number, row in enumerate(block.rows, block.first_row):
             width = max(width, len(row))
             found = said.get((current, number))
-            is_data = found is not None and found[0] != Fate.IGNORED
-            if is_data and not headed:
-                headed = True
             line = [_cell(page, value) for value in row]
             line += [None] * (width - len(row))
             if found is None:
@@ -56,6 +53,10 @@ def write(roster: Roster, source: Path, target: Path) -> None:
                 for cell in heading:
                     cell.font = _BOLD
                 page.append([*line, *heading] if _last_title(said, current, number) else line)
+                continue
+            if fate == Fate.IGNORED:
+                # With words beside it, a row of dots would no longer be one when it comes back.
+                page.append(line)
                 continue
             result = [WriteOnlyCell(page, Fate(fate).label), WriteOnlyCell(page, reason)]
             if fate in (Fate.PROBLEMS, Fate.OUTSIDE_AREA):
