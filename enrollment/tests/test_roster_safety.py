@@ -132,7 +132,7 @@ payments = strategies.tuples(
 )
 hand_in = strategies.one_of(register, status, payments)
 quickly = hypothesis_settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
