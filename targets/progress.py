@@ -76,8 +76,13 @@ class Progress:
     total: Row
 
     def behind_first(self) -> list[Row]:
-        """进度由低到高; units without a rate come last, equal ones in printed order."""
-        return sorted(self.rows, key=lambda row: (row.rate is None, row.rate or 0))
+        """进度由低到高, by the draft where nothing was issued; units without either come last."""
+
+        def pace(row: Row) -> tuple[bool, Decimal]:
+            rate = row.rate if row.rate is not None else share(row.insured, row.draft)
+            return rate is None, rate or Decimal(0)
+
+        return sorted(self.rows, key=pace)
 
     @property
     def remark(self) -> str:
