@@ -4,6 +4,7 @@
 """
 
 from targets.official.drawing import FONT, workbook, write
-from targets.official.tables import TABLES, Table, form_for, table
+from targets.official.making import table
+from targets.official.tables import TABLES, Table, form_for
 
 __all__ = ["FONT", "TABLES", "Table", "form_for", "table", "workbook", "write"]

@@ -89,7 +89,13 @@ class _Drawing:
         first, last = self._headings()
         for values in table.rows:
             self._cells(values)
-        self._cells(table.total)
+        for column, top, bottom in table.merges:
+            self.sheet.merge_cells(
+                start_row=last + 1 + top, end_row=last + 1 + bottom,
+                start_column=column + 1, end_column=column + 1,
+            )  # fmt: skip
+        if table.total:
+            self._cells(table.total)
         for note in table.notes:
             self._line(note, size=BODY - 1)
         self._set_up_page(first, last)

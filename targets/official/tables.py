@@ -15,7 +15,13 @@ from targets import progress
 from targets import target as targets
 from targets.models import Form, FormColumn
 
-TABLES = {"targets": "任务表", "progress": "进度表"}
+TABLES = {
+    "targets": "任务表",
+    "progress": "进度表",
+    "overlap": "政府代缴保费测算表",
+    "contrast": "筹资对照表",
+    "coverage": "重点人群参保率",
+}
 """The tables that can be made, by name; columns, titles and notes come from the county's pack."""
 
 DRAFT_MARK = "（测算稿）"
@@ -41,6 +47,9 @@ class Table:
     columns: list[Column]
     rows: list[list[Any]]
     total: list[Any]
+    """Empty where the form has no such row."""
+    merges: list[tuple[int, int, int]] = field(default_factory=list)
+    """Cells printed once for several rows: column, first and last row, from 0."""
     annex: str = ""
     head_left: str = ""
     head_right: str = ""
@@ -76,7 +85,7 @@ def form_for(policy_year: PolicyYear, name: str, region: Region | None = None) -
     return form if (form.region or policy_year.county) == region else None
 
 
-def table(
+def figures(
     policy_year: PolicyYear,
     name: str,
     *,
@@ -84,13 +93,11 @@ def table(
     draft: bool = False,
     until: datetime | None = None,
 ) -> Table:
-    """An official table of a region: issued numbers, or with ``draft`` those of the register.
+    """任务表 or 进度表 of a region: issued numbers, or with ``draft`` those of the register.
 
     Without a region it is the unit whose form the pack gives (a town's, where the town sets the
     tasks), else the county.
     """
-    if name not in TABLES:
-        raise Failure("unknown_table", f"没有名为 {name} 的表，可用：{'、'.join(TABLES)}")
     form = form_for(policy_year, name, region)
     if region is None:
         region = (form.region if form else None) or policy_year.county

@@ -17,6 +17,7 @@ class Command(PortalCommand):
         self.add_place_arguments(parser, required=False)
         parser.add_argument("--list", action="store_true", help="列出可导出的表和本县的表式")
         parser.add_argument("--draft", action="store_true", help="用由名册算出的数字，注明测算稿")
+        parser.add_argument("--tier", metavar="档次", help="测算表按哪一档制，默认第一档")
         parser.add_argument("--as-of", metavar="时间", help="截止时间，默认现在")
         parser.add_argument("--out", metavar="文件.xlsx", help="导出到哪里")
 
@@ -43,6 +44,7 @@ class Command(PortalCommand):
             options["name"],
             region=region,
             draft=options["draft"],
+            tier=options["tier"] or "",
             until=moment(options["as_of"]),
         )
         path = Path(options["out"]).expanduser()

@@ -1,0 +1,39 @@
+"""Any official table by its name."""
+
+from datetime import datetime
+
+from enrollment.failure import Failure
+from enrollment.models import PolicyYear, Region
+from targets.official import subsidised
+from targets.official.tables import TABLES, Table, figures
+
+DRAFTED = ("targets", "progress")
+
+
+def table(
+    policy_year: PolicyYear,
+    name: str,
+    *,
+    region: Region | None = None,
+    draft: bool = False,
+    tier: str = "",
+    until: datetime | None = None,
+) -> Table:
+    """An official table of a region, as of a moment; see each table for what it holds.
+
+    ``draft`` takes the register's numbers for issued ones, ``tier`` is the one an estimate is made
+    for. Raises Failure where there is no such table, or nothing to put in it.
+    """
+    if name not in TABLES:
+        raise Failure("unknown_table", f"没有名为 {name} 的表，可用：{'、'.join(TABLES)}")
+    if draft and name not in DRAFTED:
+        raise Failure("no_draft", f"{TABLES[name]}没有测算稿之分，请去掉 --draft")
+    if tier and name != "overlap":
+        raise Failure("no_tier", f"{TABLES[name]}不分档次制表，请去掉 --tier")
+    if name == "overlap":
+        return subsidised.overlap(policy_year, region=region, tier=tier, until=until)
+    if name == "contrast":
+        return subsidised.contrast(policy_year, region=region)
+    if name == "coverage":
+        return subsidised.coverage_table(policy_year, region=region, until=until)
+    return figures(policy_year, name, region=region, draft=draft, until=until)
