@@ -36,6 +36,10 @@ class Upload(forms.Form):
         help_text="一种状态一份名单",
         error_messages={"required": "请选择是哪一种人员状态"},
     )
+    topic = forms.ChoiceField(
+        required=False,
+        help_text="整份名单是同一类的选它；名单里逐行写明的，选第一项",
+    )
     year = forms.TypedChoiceField(
         label="待遇年度", coerce=int, help_text="以往年度的名单用来核对连续参保"
     )
@@ -76,6 +80,13 @@ class Upload(forms.Form):
             fields["status"].initial = next((one for one in statuses if one.name == topic), None)
         else:
             del fields["status"]
+        if kind.topics:
+            named = [(one, one) for one in kind.topics(year, user)]
+            fields["topic"].label = kind.topic_word
+            fields["topic"].choices = [("", "按名单里的身份列"), *named]  # type: ignore[attr-defined]
+            fields["topic"].initial = topic
+        else:
+            del fields["topic"]
         if kind.key == "insured":
             back = range(year.year, year.year - YEARS_BACK - 1, -1)
             fields["year"].choices = [(one, f"{one}年度") for one in back]  # type: ignore[attr-defined]

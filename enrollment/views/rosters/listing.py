@@ -126,6 +126,8 @@ def _newest(place: Place, here: RosterQuerySet) -> list[dict[str, Any]]:
         if kind.key == "status":
             statuses = statuses_for(place.user, place.policy_year)
             wanted += [("status", name) for name in statuses.values_list("name", flat=True)]
+        elif kind.topics:
+            wanted += [(kind.key, name) for name in kind.topics(place.policy_year, place.user)]
         else:
             wanted.append((kind.key, ""))
     if place.user.job.level != "county" or place.region.level != "county":

@@ -78,6 +78,7 @@ def _receive(request: HttpRequest, place: Place, kind: Kind, form: Upload) -> Ht
         by=user,
         region=given.get("region") or _own_region(place),
         status=given.get("status"),
+        topic=given.get("topic", ""),
         mode=given.get("mode"),
         as_of=given["as_of"],
         department=user.department if user.job.own_department else given.get("department"),
