@@ -6,7 +6,7 @@ that cover elsewhere counts (C42), also who stands on a list of another basic me
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.db import connection
@@ -198,7 +198,7 @@ def _one(group: Group, units: list[tuple[Region, Figures]], held: set[int]) -> C
     return found
 
 
-def _day(policy_year: PolicyYear, cut: datetime) -> object:
+def _day(policy_year: PolicyYear, cut: datetime) -> date:
     """The day on which identities must hold: today, or the year's last day once it is over."""
     day = timezone.localdate(cut)
     return min(day, policy_year.benefit_to) if policy_year.benefit_to else day

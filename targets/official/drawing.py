@@ -89,10 +89,10 @@ class _Drawing:
         first, last = self._headings()
         for values in table.rows:
             self._cells(values)
-        for column, top, bottom in table.merges:
+        for across, top, bottom in table.merges:
             self.sheet.merge_cells(
                 start_row=last + 1 + top, end_row=last + 1 + bottom,
-                start_column=column + 1, end_column=column + 1,
+                start_column=across + 1, end_column=across + 1,
             )  # fmt: skip
         if table.total:
             self._cells(table.total)

@@ -163,8 +163,8 @@ def _spoken(read: Roster, problems_file: str | None) -> str:
     lines = [f"名册第 {read.pk} 号 {read.file_name}：{read.get_state_display()}"]
     lines += [f"  {words[key]}\t{count:,}" for key, count in labels.items() if count is not None]
     if read.unknown_words:
-        words = "、".join(f"{one['word']}（{one['count']:,}）" for one in read.unknown_words)
-        lines.append(f"没有认出的叫法：{words}")
+        unknown = "、".join(f"{one['word']}（{one['count']:,}）" for one in read.unknown_words)
+        lines.append(f"没有认出的叫法：{unknown}")
     if read.warning:
         lines.append(read.warning)
     if problems_file:
