@@ -70,13 +70,14 @@ SELECT person_id AS case_id, category_id, grade, NULL::date AS valid_from,
 FROM subsidies_entitlement
 WHERE policy_year_id = %(year)s AND removed_on IS NULL AND person_id IN ({holders})
 """
-# Where no tier is on record, every tier is tried: `wanted` takes the one that the money fits.
+# The day of arrival moves cover, not money. Where no tier is on record, every tier is tried:
+# `wanted` takes the one that the money fits.
 SETTLED_CASES = """
 SELECT person.id * 100 + tier.rank AS id, person.id AS person_id, tier.id AS tier_id,
        tier.rank AS tier_rank, enrolment.tier_id IS NULL AND tier.tiers > 1 AS tier_assumed,
        {group},
        (payment.first_at AT TIME ZONE 'Asia/Shanghai')::date AS paid_on,
-       (payment.arrived_at AT TIME ZONE 'Asia/Shanghai')::date AS arrived_on,
+       NULL::date AS arrived_on,
        person.birth AS born, event.event_id, event.event_date,
        event.verified_at IS NOT NULL AS verified,
        person.on_roll_from IS NOT NULL AND person.on_roll_to IS NULL AS hukou_here,
@@ -87,8 +88,7 @@ SELECT person.id * 100 + tier.rank AS id, person.id AS person_id, tier.id AS tie
        payment.paid, coalesce(help.amount, 0) AS help
 FROM (
     SELECT payment.person_id, sum(payment.amount) AS paid,
-           min(payment.paid_at) FILTER (WHERE payment.amount >= 0) AS first_at,
-           max(payment.arrived_at) FILTER (WHERE payment.amount >= 0) AS arrived_at
+           min(payment.paid_at) FILTER (WHERE payment.amount >= 0) AS first_at
     FROM enrollment_payment payment
     WHERE payment.policy_year_id = %(year)s AND payment.withdrawn_at IS NULL
       AND payment.paid_at <= now() AND payment.person_id IN ({holders})

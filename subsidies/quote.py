@@ -20,9 +20,9 @@ from enrollment.failure import Failure
 from enrollment.models import EventRule, NotStated, PolicyYear
 from enrollment.models.rules import Attribute, PopulationGroup, Tier, Window
 from subsidies import rule
-from subsidies.cover import BORN
 from subsidies.models import Category
 from subsidies.names import Names
+from subsidies.situation import BORN
 
 NOT_STATED = "政策未规定"
 YUAN = Decimal("0.01")
@@ -286,11 +286,13 @@ def choices(policy_year: PolicyYear) -> Choices:
 
     Raises Failure for a year without rules.
     """
+    here = {"policy_year": policy_year}
     found = Choices(
-        *(
-            list(model.objects.filter(policy_year=policy_year).order_by("order", "pk"))
-            for model in (Tier, PopulationGroup, EventRule, Category, Attribute)
-        )
+        tiers=list(Tier.objects.filter(**here).order_by("order", "pk")),
+        groups=list(PopulationGroup.objects.filter(**here).order_by("order", "pk")),
+        events=list(EventRule.objects.filter(**here).order_by("order", "pk")),
+        categories=list(Category.objects.filter(**here).order_by("order", "pk")),
+        attributes=list(Attribute.objects.filter(**here).order_by("order", "pk")),
     )
     if not (found.tiers and found.groups):
         raise Failure("no_rules", f"{policy_year}还没有载入政策（没有档次或人群），请先载入政策包")

@@ -1,7 +1,7 @@
 """The rule, in one place: who is helped, by which identity, how much, and what is left to pay.
 
 ``statement`` is one SQL text over two relations, ``cases`` and ``held`` (their columns stand in
-``cover``). The assessment of a county-year feeds it from the tables, the quote and the person
+``situation``). The assessment of a county-year feeds it from the tables, the quote and the person
 page one case at a time; whatever the way in, the same text decides.
 
 An identity counts or not (``state``):
@@ -17,8 +17,9 @@ amount is NULL and the open question stands in ``doubts``.
 """
 
 import json
+from typing import Any
 
-from subsidies import cover
+from subsidies import cover, situation
 
 # Why an identity does not count ({} takes no value), or what is open about it.
 REFUSALS = {
@@ -102,101 +103,65 @@ offer AS MATERIALIZED (
 )
 """
 
-# `since` is the first day an identity holds, `gone` the first day it no longer does.
 CLAIMS = """
-term AS MATERIALIZED (
-    SELECT held.case_id, held.category_id, held.grade,
-           greatest(held.recognised_on, held.valid_from) AS since,
-           least(held.removed_on, held.valid_to + 1) AS gone
-    FROM held
+term AS (
+    SELECT situation.*, way.cap, way.subsidised, split_part(one, ',', 1)::bigint AS category_id,
+           nullif(split_part(one, ',', 2), '')::int AS grade, split_part(one, ',', 3) AS timing,
+           split_part(one, ',', 5) = '1' AS after
+    FROM situation
+    JOIN way ON way.key = situation.key
+    CROSS JOIN LATERAL string_to_table(nullif(situation.identities, ''), ';') one
+    WHERE way.found
 ),
-met AS MATERIALIZED (
-    SELECT DISTINCT ON (term.case_id, term.category_id)
-           term.case_id, term.category_id, term.since, term.gone, asked.key, asked.paid_on,
+met AS (
+    SELECT DISTINCT ON (term.key, term.category_id)
+           term.key, term.category_id, term.timing, term.after, term.cap, term.subsidised,
            category.name, category.department, category.rank,
            offer.id AS standard_id, offer.method, offer.cites, offer.amount, offer.group_doubt,
-           offer.min_age IS NOT NULL AND asked.born IS NULL
-               OR offer.max_age IS NOT NULL AND asked.born IS NULL AS age_doubt
-    FROM asked
-    JOIN term ON term.case_id = asked.id
+           coalesce(offer.min_age, offer.max_age) IS NOT NULL AND term.born IS NULL AS age_doubt
+    FROM term
     JOIN category ON category.id = term.category_id
     LEFT JOIN offer
-        ON offer.key = asked.key AND offer.category_id = term.category_id
+        ON offer.key = term.key AND offer.category_id = term.category_id
        AND (category.grade_from IS NULL OR term.grade IS NULL
             OR term.grade BETWEEN category.grade_from AND category.grade_to)
        AND (offer.grade_from IS NULL OR term.grade >= offer.grade_from)
        AND (offer.grade_to IS NULL OR term.grade <= offer.grade_to)
-       AND (offer.min_age IS NULL OR asked.born IS NULL
-            OR date_part('year', age(offer.age_on, asked.born)) >= offer.min_age)
-       AND (offer.max_age IS NULL OR asked.born IS NULL
-            OR date_part('year', age(offer.age_on, asked.born)) <= offer.max_age)
-       AND (offer.hukou_here IS NULL OR offer.hukou_here = asked.hukou_here)
-       AND (offer.insured_here IS NULL OR offer.insured_here = asked.insured_here)
-       AND (offer.requires IS NULL OR offer.requires <@ asked.holds)
-       AND (offer.excludes IS NULL OR NOT offer.excludes && asked.holds)
-    ORDER BY term.case_id, term.category_id, offer.specific DESC NULLS LAST, offer."order",
-             offer.id
+       AND (offer.min_age IS NULL OR term.born IS NULL
+            OR date_part('year', age(offer.age_on, term.born)) >= offer.min_age)
+       AND (offer.max_age IS NULL OR term.born IS NULL
+            OR date_part('year', age(offer.age_on, term.born)) <= offer.max_age)
+       AND (offer.hukou_here IS NULL OR offer.hukou_here = term.hukou_here)
+       AND (offer.insured_here IS NULL OR offer.insured_here = term.insured_here)
+       AND (offer.requires IS NULL OR offer.requires <@ term.holds)
+       AND (offer.excludes IS NULL OR NOT offer.excludes && term.holds)
+    ORDER BY term.key, term.category_id, offer.specific DESC NULLS LAST, offer."order", offer.id
 ),
-held_then AS MATERIALIZED (
-    SELECT met.*,
+claim AS (
+    SELECT met.*, rule.several,
            CASE
-               WHEN rule.identity IS NULL THEN CASE
-                   WHEN met.since > met.paid_on THEN 'identity-date'
-                   WHEN met.gone <= least(rule.main_from, met.paid_on) THEN 'ended'
-                   WHEN met.gone <= met.paid_on THEN 'identity-date'
-                   ELSE 'yes' END
-               WHEN rule.identity = 'at_payment' THEN CASE
-                   WHEN met.since > met.paid_on THEN 'not-yet'
-                   WHEN met.gone <= met.paid_on THEN 'ended'
-                   ELSE 'yes' END
-               WHEN rule.identity = 'month_of_payment' THEN CASE
-                   WHEN met.since >= date_trunc('month', met.paid_on) + interval '1 month'
-                       THEN 'not-in-month'
-                   WHEN met.gone <= date_trunc('month', met.paid_on) THEN 'not-in-month'
-                   ELSE 'yes' END
-               WHEN rule.identity = 'cut_off'
-                    AND (met.since > rule.cut_off_on OR met.gone <= rule.cut_off_on)
-                   THEN 'not-at-cut-off'
-               WHEN rule.identity = 'within_window' AND met.since > rule.main_to THEN 'next-year'
-               WHEN rule.identity = 'within_window' AND met.gone <= rule.main_from THEN 'ended'
-               WHEN rule.identity = 'within_window' AND met.gone <= rule.main_to
-                    AND rule.removed IS DISTINCT FROM 'keeps'
-                   THEN CASE WHEN rule.removed IS NULL THEN 'removed' ELSE 'ended' END
-               WHEN met.since > met.paid_on AND rule.difference_due IS NOT TRUE
-                   THEN CASE WHEN rule.difference_due IS NULL THEN 'difference'
-                             ELSE 'no-difference' END
-               ELSE 'yes'
-           END AS timing
-    FROM met CROSS JOIN rule
-),
-claim AS MATERIALIZED (
-    SELECT held_then.*, way.cap, rule.several,
-           CASE
-               WHEN held_then.standard_id IS NULL THEN 'no-standard'
-               WHEN held_then.timing <> 'yes' THEN held_then.timing
-               WHEN way.subsidised IS NULL THEN 'subsidy-late'
-               WHEN NOT way.subsidised THEN 'late'
-               WHEN held_then.age_doubt THEN 'age'
-               WHEN held_then.group_doubt THEN 'student-subsidy'
-               WHEN held_then.amount IS NULL THEN 'amount'
+               WHEN met.standard_id IS NULL THEN 'no-standard'
+               WHEN met.timing <> 'yes' THEN met.timing
+               WHEN met.subsidised IS NULL THEN 'subsidy-late'
+               WHEN NOT met.subsidised THEN 'late'
+               WHEN met.age_doubt THEN 'age'
+               WHEN met.group_doubt THEN 'student-subsidy'
+               WHEN met.amount IS NULL THEN 'amount'
                ELSE 'yes'
            END AS state
-    FROM held_then
-    JOIN way ON way.key = held_then.key
-    CROSS JOIN rule
-    WHERE way.found
+    FROM met CROSS JOIN rule
 ),
-ranked AS MATERIALIZED (
+ranked AS (
     SELECT claim.*, state = ANY (%(open)s) AS is_open,
            row_number() OVER (
-               PARTITION BY case_id
+               PARTITION BY key
                ORDER BY state <> 'yes', amount = 0,
                         CASE WHEN several = 'priority' THEN NULL ELSE amount END DESC, rank
            ) AS place
     FROM claim
 ),
-summary AS MATERIALIZED (
-    SELECT case_id,
+summary AS (
+    SELECT key,
            max(category_id) FILTER (WHERE place = 1 AND state = 'yes') AS category_id,
            max(standard_id) FILTER (WHERE place = 1 AND state = 'yes') AS standard_id,
            max(name) FILTER (WHERE place = 1 AND state = 'yes') AS name,
@@ -204,7 +169,7 @@ summary AS MATERIALIZED (
            max(method) FILTER (WHERE place = 1 AND state = 'yes') AS method,
            max(cites) FILTER (WHERE place = 1 AND state = 'yes') AS cites,
            max(amount) FILTER (WHERE place = 1 AND state = 'yes') AS amount,
-           max(since) FILTER (WHERE place = 1 AND state = 'yes' AND since > paid_on) AS after,
+           bool_or(after) FILTER (WHERE place = 1 AND state = 'yes') AS after,
            max(rank) FILTER (WHERE place = 1 AND state = 'yes') AS rank,
            min(rank) FILTER (WHERE is_open) AS open_rank,
            array_agg(DISTINCT state) FILTER (WHERE is_open) AS open_states,
@@ -216,13 +181,13 @@ summary AS MATERIALIZED (
            count(DISTINCT amount) FILTER (WHERE state = 'yes' AND amount > 0) AS amounts,
            max(cap) AS cap, max(several) AS several
     FROM ranked
-    GROUP BY case_id
+    GROUP BY key
 )
 """
 
 VERDICT = """
-decided AS MATERIALIZED (
-    SELECT asked.id, asked.key, summary.*,
+decided AS (
+    SELECT way.key AS situation, summary.*,
            CASE
                WHEN summary.several IS NULL AND summary.amounts > 1 THEN ARRAY['several']
                WHEN summary.open_states IS NULL THEN '{}'
@@ -232,10 +197,10 @@ decided AS MATERIALIZED (
                    THEN '{}'
                ELSE summary.open_states
            END::text[] AS open
-    FROM asked
-    LEFT JOIN summary ON summary.case_id = asked.id
+    FROM way
+    LEFT JOIN summary ON summary.key = way.key
 ),
-priced AS MATERIALIZED (
+priced AS (
     SELECT decided.*, way.allowed, way.fee, way.fiscal, way.full_price, way.price, way.tier_id,
            way.group_id, way.tier, way.found, way.event, way.name AS way_name, way.conditions,
            way.benefit_from, way.benefit_to, way.arrival_assumed, way.paid_on,
@@ -246,11 +211,11 @@ priced AS MATERIALIZED (
            END AS subsidy,
            CASE WHEN way.full_price THEN way.fee + way.fiscal ELSE way.fee END AS whole
     FROM decided
-    JOIN way ON way.key = decided.key
+    JOIN way ON way.key = decided.situation
 ),
-verdict AS MATERIALIZED (
-    SELECT priced.id, priced.tier_id, priced.group_id, priced.allowed, priced.fee, priced.fiscal,
-           priced.subsidy, priced.whole - priced.subsidy AS due, priced.full_price,
+answer AS MATERIALIZED (
+    SELECT priced.situation AS key, priced.tier_id, priced.group_id, priced.allowed, priced.fee,
+           priced.fiscal, priced.subsidy, priced.whole - priced.subsidy AS due, priced.full_price,
            CASE WHEN priced.subsidy > 0 THEN priced.category_id END AS category_id,
            CASE WHEN priced.subsidy > 0 THEN priced.standard_id END AS standard_id,
            CASE WHEN priced.subsidy > 0 THEN priced.name END AS category,
@@ -258,13 +223,13 @@ verdict AS MATERIALIZED (
            CASE WHEN priced.subsidy > 0 THEN priced.cites END AS cites,
            priced.event, priced.way_name, priced.conditions, priced.arrival_assumed,
            priced.benefit_from, priced.benefit_to,
-           priced.subsidy > 0 AND priced.after IS NOT NULL AS recognised_after,
+           coalesce(priced.subsidy > 0 AND priced.after, FALSE) AS recognised_after,
            priced.way_doubts || priced.open AS doubts,
            priced.way_cites || array_remove(ARRAY[
                CASE WHEN priced.subsidy > 0 THEN nullif(priced.cites, '') END,
-               CASE WHEN priced.case_id IS NOT NULL THEN nullif(rule.identity_cites, '') END,
+               CASE WHEN priced.key IS NOT NULL THEN nullif(rule.identity_cites, '') END,
                CASE WHEN priced.others IS NOT NULL THEN nullif(rule.several_cites, '') END,
-               CASE WHEN priced.after IS NOT NULL THEN nullif(rule.difference_cites, '') END
+               CASE WHEN priced.after THEN nullif(rule.difference_cites, '') END
            ]::text[], NULL) AS rules,
            concat(
                CASE
@@ -289,12 +254,15 @@ verdict AS MATERIALIZED (
                    CASE WHEN priced.several = 'priority' THEN '，按优先次序' ELSE '，按就高' END,
                    '由', priced.name, '资助',
                    coalesce('（' || nullif(rule.several_cites, '') || '）', '')) END,
-               CASE WHEN priced.subsidy > 0 AND priced.after IS NOT NULL THEN concat(
-                   '；', to_char(priced.after, 'YYYY-MM-DD'), '认定，晚于缴费，应退补差额',
+               CASE WHEN priced.subsidy > 0 AND priced.after THEN concat(
+                   '；认定晚于缴费，应退补差额',
                    coalesce('（' || nullif(rule.difference_cites, '') || '）', '')) END,
                '；' || nullif(priced.refused, '')
            ) AS reason
     FROM priced CROSS JOIN rule
+),
+verdict AS (
+    SELECT asked.id, answer.* FROM asked JOIN answer ON answer.key = asked.key
 )
 """
 
@@ -306,16 +274,24 @@ def statement(*, cases: str, held: str) -> str:
     ``held``); bind ``parameters`` with the
     values they use themselves.
     """
-    parts = (cover.RULE, cover.ASKED, cover.WAY, STANDARDS, CLAIMS, VERDICT)
+    parts = (
+        situation.RULE,
+        situation.HELD,
+        situation.ASKED,
+        cover.WAY,
+        STANDARDS,
+        CLAIMS,
+        VERDICT,
+    )
     relations = f"held AS MATERIALIZED ({held}), cases AS MATERIALIZED ({cases})"
     return ",".join((f"WITH {relations}", *(part.strip() for part in parts)))
 
 
-def parameters(policy_year_id: int) -> dict[str, object]:
+def parameters(policy_year_id: int) -> dict[str, Any]:
     """What ``statement`` binds, whoever asks."""
     return {
         "year": policy_year_id,
-        "born": cover.BORN,
+        "born": situation.BORN,
         "open": list(OPEN),
         "refusals": json.dumps(REFUSALS, ensure_ascii=False),
     }
