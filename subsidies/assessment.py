@@ -118,33 +118,34 @@ CROSS JOIN {tiers} tier
 WHERE policy_year_id = %(year)s AND person_id IN ({holders})
 """
 
-# All names are ours; `wanted` is what the table should say.
+# All names are ours. `wanted` is what the table should say, `differs` only what it does not. A full
+# join is hashed or merged whatever the planner believes: probing the table row by row while
+# filling it would take hours.
 WRITE = """
-, wanted AS MATERIALIZED (
+, wanted AS (
     {chosen}
     FROM verdict JOIN cases ON cases.id = verdict.id
     {order}
 ),
+differs AS MATERIALIZED (
+    SELECT old.id AS old_id, wanted.*
+    FROM (SELECT * FROM {table} WHERE policy_year_id = %(year)s) old
+    FULL JOIN wanted ON wanted.person_id = old.person_id
+    WHERE old.id IS NULL OR wanted.person_id IS NULL OR ({olds}) IS DISTINCT FROM ({news})
+),
 gone AS (
-    DELETE FROM {table} old
-    WHERE old.policy_year_id = %(year)s
-      AND NOT EXISTS (SELECT FROM wanted WHERE wanted.person_id = old.person_id)
+    DELETE FROM {table} old USING differs
+    WHERE old.id = differs.old_id AND differs.person_id IS NULL
     RETURNING 1
 ),
 changed AS (
-    UPDATE {table} old SET {assignments}
-    FROM wanted
-    WHERE old.policy_year_id = %(year)s AND old.person_id = wanted.person_id
-      AND ({olds}) IS DISTINCT FROM ({news})
+    UPDATE {table} old SET {assignments} FROM differs
+    WHERE old.id = differs.old_id AND differs.person_id IS NOT NULL
     RETURNING 1
 ),
 added AS (
     INSERT INTO {table} (policy_year_id, person_id, {columns})
-    SELECT %(year)s, person_id, {columns} FROM wanted
-    WHERE NOT EXISTS (
-        SELECT FROM {table} old
-        WHERE old.policy_year_id = %(year)s AND old.person_id = wanted.person_id
-    )
+    SELECT %(year)s, person_id, {columns} FROM differs WHERE old_id IS NULL
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM added), (SELECT count(*) FROM changed), (SELECT count(*) FROM gone)
@@ -187,7 +188,7 @@ def _write(table: str, columns: dict[str, str], *, order: str = "") -> str:
         chosen=f"SELECT {once} cases.person_id, {values}",
         order=order,
         columns=", ".join(columns),
-        assignments=", ".join(f"{name} = wanted.{name}" for name in columns),
+        assignments=", ".join(f"{name} = differs.{name}" for name in columns),
         olds=", ".join(f"old.{name}" for name in columns),
         news=", ".join(f"wanted.{name}" for name in columns),
     )
@@ -242,6 +243,9 @@ def assess(policy_year: PolicyYear) -> Assessment:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, policy_year.pk])
         revision = PolicyYear.objects.values_list("revision", flat=True).get(pk=policy_year.pk)
         written = []
+        # Compiling would take longer than running; the county's cases fit in memory.
+        cursor.execute("SET LOCAL jit = off")
+        cursor.execute("SET LOCAL work_mem = '64MB'")
         for statement in (ESTIMATE, SETTLED):
             cursor.execute(statement, rule.parameters(policy_year.pk))
             written.append(Written(*cursor.fetchone()))

@@ -199,8 +199,13 @@ class Assessed(Placed):
     the identity that pays, with department, paragraph and sentence as they were when assessed.
     """
 
+    # Derived and written by the hundred thousand: no constraint triggers, few indexes.
     policy_year = models.ForeignKey(
-        "enrollment.PolicyYear", models.CASCADE, related_name="+", db_index=False
+        "enrollment.PolicyYear",
+        models.CASCADE,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     person = _person("+")
     tier = models.ForeignKey(
@@ -263,7 +268,6 @@ class Estimate(Assessed):
             )
         ]
         indexes = [
-            models.Index(fields=["person"], name="estimate_person"),
             models.Index(fields=["policy_year", "town", "village"], name="estimate_place"),
         ]
 
@@ -292,6 +296,5 @@ class Subsidy(Assessed):
             )
         ]
         indexes = [
-            models.Index(fields=["person"], name="subsidy_person"),
             models.Index(fields=["policy_year", "town", "village"], name="subsidy_place"),
         ]
