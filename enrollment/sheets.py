@@ -14,6 +14,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -80,10 +81,22 @@ def write_xlsx(target: IO[bytes], sheet: Sheet) -> int:
         with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as page:
             # Without a dimension, which would have to be known beforehand.
             page.write(re.sub("<dimension [^>]*/>", "", before).encode() + b"<sheetData>")
-            for text in lines.chunks():
-                page.write(text.encode())
+            _write_behind(page, lines.chunks())
             page.write(b"</sheetData>" + after.encode())
     return lines.count
+
+
+def _write_behind(page: IO[bytes], chunks: Iterable[str]) -> None:
+    """Compress in a thread, which zlib does without the interpreter, while rows are made here."""
+    with ThreadPoolExecutor(1) as behind:
+        waiting: Future[int] | None = None
+        for text in chunks:
+            writing = behind.submit(page.write, text.encode())
+            if waiting is not None:
+                waiting.result()  # never more than two chunks at once; raises what went wrong
+            waiting = writing
+        if waiting is not None:
+            waiting.result()
 
 
 def write_csv(target: IO[bytes], sheet: Sheet, *, encoding: str = "utf-8") -> int:

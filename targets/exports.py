@@ -110,11 +110,12 @@ def lines(
         yes = ExpressionWrapper(Q(pk__in=members), BooleanField())
     rows = found.order_by("town__order", "village__order", "village_id", "household_id", "pk")
     words = _statuses(found, policy_year, viewer)
+    places = dict(Region.objects.filter(county=policy_year.county).values_list("pk", "name"))
     unseal, phone = vault().open, people.masked_phone
     for number, row in enumerate(
         rows.annotate(paid=Subquery(paid), yes=yes)
         .values_list(
-            *("pk", "town__name", "village__name", "household__number", "name", "id_cipher"),
+            *("pk", "town_id", "village_id", "household__number", "name", "id_cipher"),
             *("sex", "birth", "phone", "yes", "paid"),
         )
         .iterator(chunk_size=BATCH),
@@ -122,7 +123,8 @@ def lines(
     ):
         pk, town, village, household, name, cipher, sex, birth, call, paid_up, amount = row
         yield (
-            *(number, town, village, household, name, mask(unseal(cipher)) if cipher else ""),
+            *(number, places[town], places[village], household, name),
+            mask(unseal(cipher)) if cipher else "",
             *(sex, birth, phone(call), "已参保" if paid_up else "未参保", amount, words.get(pk)),
         )
 
