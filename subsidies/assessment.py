@@ -27,95 +27,104 @@ from subsidies.models import Estimate, Subsidy
 FROZEN = (PolicyYear.State.SETTLED, PolicyYear.State.CLOSED)
 LOCK = 4_021_003
 
-HOLDERS = """
+# Everybody whom this is about, read once for both tables. As tables of their own, because what
+# the planner knows of them decides between one second and many.
+LISTED = """
+CREATE TEMPORARY TABLE listed ON COMMIT DROP AS
 SELECT DISTINCT entitlement.person_id
 FROM subsidies_entitlement entitlement
 JOIN subsidies_category category ON category.id = entitlement.category_id
 WHERE entitlement.policy_year_id = %(year)s AND category.purpose = 'subsidy'
 """
-GROUP = """
-       coalesce(enrolment.group_id,
-                (SELECT id FROM enrollment_populationgroup WHERE policy_year_id = %(year)s
-                 ORDER BY "order", id LIMIT 1)) AS group_id
+# {insured} is the portal's one definition.
+HOLDERS = """
+CREATE TEMPORARY TABLE holder ON COMMIT DROP AS
+SELECT person.id AS person_id, person.birth AS born,
+       person.on_roll_from IS NOT NULL AND person.on_roll_to IS NULL AS hukou_here,
+       enrolment.tier_id, enrolment.group_id,
+       coalesce(enrolment.county_id, person.county_id) AS county_id,
+       coalesce(enrolment.town_id, person.town_id) AS town_id,
+       coalesce(enrolment.village_id, person.village_id) AS village_id,
+       payment.paid, payment.paid_on, coalesce(payment.insured, FALSE) AS insured
+FROM listed
+JOIN enrollment_person person ON person.id = listed.person_id
+LEFT JOIN enrollment_enrollment enrolment
+    ON enrolment.policy_year_id = %(year)s AND enrolment.person_id = listed.person_id
+LEFT JOIN (
+    SELECT payment.person_id, sum(payment.amount) AS paid, {insured} AS insured,
+           (min(payment.paid_at) FILTER (WHERE payment.amount >= 0)
+            AT TIME ZONE 'Asia/Shanghai')::date AS paid_on
+    FROM enrollment_payment payment
+    JOIN listed ON listed.person_id = payment.person_id
+    WHERE payment.policy_year_id = %(year)s AND payment.withdrawn_at IS NULL
+      AND payment.paid_at <= now()
+    GROUP BY payment.person_id
+) payment ON payment.person_id = listed.person_id
 """
 TIERS = """
 (SELECT id, row_number() OVER (ORDER BY "order", id) AS rank, count(*) OVER () AS tiers
  FROM enrollment_tier WHERE policy_year_id = %(year)s)
 """
+# What is not on record is the year's first group.
+GROUP = """
+coalesce(holder.group_id, (SELECT id FROM enrollment_populationgroup
+                           WHERE policy_year_id = %(year)s ORDER BY "order", id LIMIT 1))
+"""
 ESTIMATE_CASES = """
-SELECT person.id, person.id AS person_id, coalesce(enrolment.tier_id, tier.id) AS tier_id,
-       {group},
-       coalesce(main.pays_to, year.benefit_from) AS paid_on, NULL::date AS arrived_on,
-       person.birth AS born, NULL::bigint AS event_id, NULL::date AS event_date,
-       TRUE AS verified, person.on_roll_from IS NOT NULL AND person.on_roll_to IS NULL
-           AS hukou_here,
-       TRUE AS insured_here, '{{}}'::bigint[] AS attributes,
-       coalesce(enrolment.county_id, person.county_id) AS county_id,
-       coalesce(enrolment.town_id, person.town_id) AS town_id,
-       coalesce(enrolment.village_id, person.village_id) AS village_id
-FROM (SELECT DISTINCT case_id FROM held) holder
-JOIN enrollment_person person ON person.id = holder.case_id
+SELECT holder.person_id AS id, holder.person_id, coalesce(holder.tier_id, tier.id) AS tier_id,
+       {group} AS group_id, coalesce(main.pays_to, year.benefit_from) AS paid_on,
+       NULL::date AS arrived_on, holder.born, NULL::bigint AS event_id, NULL::date AS event_date,
+       TRUE AS verified, holder.hukou_here, TRUE AS insured_here, '{{}}'::bigint[] AS attributes,
+       holder.county_id, holder.town_id, holder.village_id
+FROM (SELECT DISTINCT case_id FROM held) listed
+JOIN holder ON holder.person_id = listed.case_id
 JOIN enrollment_policyyear year ON year.id = %(year)s
 LEFT JOIN {tiers} tier ON tier.rank = 1
-LEFT JOIN enrollment_enrollment enrolment
-    ON enrolment.policy_year_id = %(year)s AND enrolment.person_id = person.id
 LEFT JOIN LATERAL (
     SELECT pays_to FROM enrollment_window WHERE policy_year_id = %(year)s AND main
     ORDER BY "order", id LIMIT 1
 ) main ON TRUE
 """
 ESTIMATE_HELD = """
-SELECT person_id AS case_id, category_id, grade, NULL::date AS valid_from,
-       NULL::date AS valid_to, NULL::date AS recognised_on, NULL::date AS removed_on
-FROM subsidies_entitlement
-WHERE policy_year_id = %(year)s AND removed_on IS NULL AND person_id IN ({holders})
+SELECT entitlement.person_id AS case_id, entitlement.category_id, entitlement.grade,
+       NULL::date AS valid_from, NULL::date AS valid_to, NULL::date AS recognised_on,
+       NULL::date AS removed_on
+FROM subsidies_entitlement entitlement
+JOIN holder ON holder.person_id = entitlement.person_id
+WHERE entitlement.policy_year_id = %(year)s AND entitlement.removed_on IS NULL
 """
 # The day of arrival moves cover, not money. Where no tier is on record, every tier is tried:
 # `wanted` takes the one that the money fits.
 SETTLED_CASES = """
-SELECT person.id * 100 + tier.rank AS id, person.id AS person_id, tier.id AS tier_id,
-       tier.rank AS tier_rank, enrolment.tier_id IS NULL AND tier.tiers > 1 AS tier_assumed,
-       {group},
-       (payment.first_at AT TIME ZONE 'Asia/Shanghai')::date AS paid_on,
-       NULL::date AS arrived_on,
-       person.birth AS born, event.event_id, event.event_date,
-       event.verified_at IS NOT NULL AS verified,
-       person.on_roll_from IS NOT NULL AND person.on_roll_to IS NULL AS hukou_here,
-       TRUE AS insured_here, coalesce(record.attributes, '{{}}') AS attributes,
-       coalesce(enrolment.county_id, person.county_id) AS county_id,
-       coalesce(enrolment.town_id, person.town_id) AS town_id,
-       coalesce(enrolment.village_id, person.village_id) AS village_id,
-       payment.paid, coalesce(help.amount, 0) AS help
-FROM (
-    SELECT payment.person_id, sum(payment.amount) AS paid,
-           min(payment.paid_at) FILTER (WHERE payment.amount >= 0) AS first_at
-    FROM enrollment_payment payment
-    WHERE payment.policy_year_id = %(year)s AND payment.withdrawn_at IS NULL
-      AND payment.paid_at <= now() AND payment.person_id IN ({holders})
-    GROUP BY payment.person_id
-    HAVING {insured}
-) payment
-JOIN enrollment_person person ON person.id = payment.person_id
-LEFT JOIN enrollment_enrollment enrolment
-    ON enrolment.policy_year_id = %(year)s AND enrolment.person_id = person.id
-JOIN {tiers} tier ON enrolment.tier_id IS NULL OR tier.id = enrolment.tier_id
+SELECT holder.person_id * 100 + tier.rank AS id, holder.person_id, tier.id AS tier_id,
+       tier.rank AS tier_rank, holder.tier_id IS NULL AND tier.tiers > 1 AS tier_assumed,
+       {group} AS group_id, holder.paid_on, NULL::date AS arrived_on, holder.born,
+       event.event_id, event.event_date, event.verified_at IS NOT NULL AS verified,
+       holder.hukou_here, TRUE AS insured_here, coalesce(record.attributes, '{{}}') AS attributes,
+       holder.county_id, holder.town_id, holder.village_id, holder.paid,
+       coalesce(help.amount, 0) AS help
+FROM holder
+JOIN {tiers} tier ON holder.tier_id IS NULL OR tier.id = holder.tier_id
 LEFT JOIN subsidies_eventrecord event
-    ON event.policy_year_id = %(year)s AND event.person_id = person.id
+    ON event.policy_year_id = %(year)s AND event.person_id = holder.person_id
 LEFT JOIN (
     SELECT person_id, array_agg(attribute_id ORDER BY attribute_id) AS attributes
     FROM subsidies_attributerecord WHERE policy_year_id = %(year)s GROUP BY person_id
-) record ON record.person_id = person.id
+) record ON record.person_id = holder.person_id
 LEFT JOIN (
     SELECT person_id, sum(amount) AS amount
     FROM subsidies_extrahelp WHERE policy_year_id = %(year)s GROUP BY person_id
-) help ON help.person_id = person.id
+) help ON help.person_id = holder.person_id
+WHERE holder.insured
 """
 SETTLED_HELD = """
-SELECT person_id * 100 + tier.rank AS case_id, category_id, grade, valid_from, valid_to,
-       recognised_on, removed_on
-FROM subsidies_entitlement
+SELECT entitlement.person_id * 100 + tier.rank AS case_id, entitlement.category_id,
+       entitlement.grade, entitlement.valid_from, entitlement.valid_to,
+       entitlement.recognised_on, entitlement.removed_on
+FROM subsidies_entitlement entitlement
+JOIN holder ON holder.person_id = entitlement.person_id AND holder.insured
 CROSS JOIN {tiers} tier
-WHERE policy_year_id = %(year)s AND person_id IN ({holders})
+WHERE entitlement.policy_year_id = %(year)s
 """
 
 # All names are ours. `wanted` is what the table should say, `differs` only what it does not. A full
@@ -195,9 +204,7 @@ def _write(table: str, columns: dict[str, str], *, order: str = "") -> str:
 
 
 def _fill(sql: str) -> str:
-    return sql.format(
-        tiers=TIERS, group=GROUP, holders=HOLDERS, insured=insured.RULE.format(cut="now()")
-    )
+    return sql.format(tiers=TIERS, group=GROUP, insured=insured.RULE.format(cut="now()"))
 
 
 ESTIMATE = rule.statement(cases=_fill(ESTIMATE_CASES), held=_fill(ESTIMATE_HELD)) + _write(
@@ -242,10 +249,13 @@ def assess(policy_year: PolicyYear) -> Assessment:
         # One at a time; the row itself stays free for those who bump it meanwhile.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, policy_year.pk])
         revision = PolicyYear.objects.values_list("revision", flat=True).get(pk=policy_year.pk)
-        written = []
         # Compiling would take longer than running; the county's cases fit in memory.
         cursor.execute("SET LOCAL jit = off")
         cursor.execute("SET LOCAL work_mem = '64MB'")
+        for name, query in (("listed", LISTED), ("holder", _fill(HOLDERS))):
+            cursor.execute(query, {"year": policy_year.pk})
+            cursor.execute(f"ANALYZE {name}")
+        written = []
         for statement in (ESTIMATE, SETTLED):
             cursor.execute(statement, rule.parameters(policy_year.pk))
             written.append(Written(*cursor.fetchone()))
