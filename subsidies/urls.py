@@ -1,6 +1,11 @@
 """The addresses of this app."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from subsidies.views import duties
 
 app_name = "subsidies"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("<str:county>/<int:year>/duties/", duties.duties, name="duties"),
+    path("<str:county>/<int:year>/duties/nil/", duties.nil, name="duties-nil"),
+]

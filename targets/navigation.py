@@ -35,6 +35,7 @@ RAIL: list[tuple[str, list[Item]]] = [
             Item("参保进度", "targets:progress", "clipboard-data", ("sees_people",)),
             Item("居民", "enrollment:residents", "people", ("sees_people",)),
             Item("名册", "enrollment:rosters", "file-earmark-spreadsheet", ("sees_rosters",)),
+            Item("名单报送", "subsidies:duties", "calendar3", ("own_department", "may_issue")),
             Item("待核实事项", "enrollment:questions", "question-circle", ("sees_people",)),
         ],
     ),

@@ -491,7 +491,7 @@ def test_the_number_of_queries_grows_with_nothing(
     for kind in kinds:
         handed_in(officer, "status", LIST, *rows, status=kind.pk, region=cast.county.pk)
     roster = Roster.objects.latest("pk")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         officer.get(url("rosters"))
     with django_assert_max_num_queries(13):
         officer.get(url("rosters-one", roster.pk))

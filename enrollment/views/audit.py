@@ -32,6 +32,7 @@ ACTIONS = {
     "explain_headings": "对应表头",
     "apply_roster": "名册入库",
     "withdraw_roster": "撤回名册",
+    "declare_nil": "报名单无变动",
     "discard_roster": "放弃名册",
     "download_problems": "下载名册问题文件",
     "download_original": "下载名册原文件",

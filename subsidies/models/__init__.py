@@ -8,6 +8,7 @@ from subsidies.models.people import (
     ExtraHelp,
     Subsidy,
 )
+from subsidies.models.returns import NilReturn
 from subsidies.models.rules import (
     Category,
     CategoryLine,
@@ -27,6 +28,7 @@ __all__ = [
     "EventRecord",
     "ExtraHelp",
     "FundingPart",
+    "NilReturn",
     "Standard",
     "Subsidy",
     "SubsidyRule",
