@@ -10,8 +10,9 @@ from decimal import Decimal
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear
 from enrollment.models.rules import Tier
+from subsidies.case import Case, Identity, ask
 from subsidies.models import Category, Standard
-from subsidies.quote import Case, Identity, ask, quote
+from subsidies.quote import quote
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Typed by hand from the notices, not computed: paragraph, situation, answer.
 
 import pytest
 
-from subsidies import quote
+from subsidies import case, quote
 from subsidies.tests.notices import day, years  # noqa: F401
 
 MIGRANT = "春节返乡的外出务工人员"
@@ -198,7 +198,7 @@ def ask(year, options: dict) -> quote.Quote:
         name: day(value) if name.endswith("_on") or name in ("born", "event_date") else value
         for name, value in options.items()
     }
-    return quote.quote(year, quote.ask(year, **dates))
+    return quote.quote(year, case.ask(year, **dates))
 
 
 @pytest.mark.parametrize(("county", "options", "allowed", "start", "end"), COVER)

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from enrollment.commands import PortalCommand, day, policy_year
-from subsidies import quote
+from subsidies import case, quote
 
 
 class Command(PortalCommand):
@@ -43,11 +43,11 @@ class Command(PortalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         year = policy_year(options["county"], options["year"])
         if options["list"]:
-            listed = quote.choices(year).as_dict()
+            listed = case.choices(year).as_dict()
             words = dict(zip(listed, ("档次", "人群", "特殊情形", "类别", "个人属性"), strict=True))
             text = [f"{words[key]}：{'、'.join(names) or '无'}" for key, names in listed.items()]
             return self.answer(listed, "\n".join(text))
-        case = quote.ask(
+        asked = case.ask(
             year,
             tier=options["tier"],
             group=options["group"],
@@ -68,7 +68,7 @@ class Command(PortalCommand):
                 )
             },
         )
-        answer = quote.quote(year, case)
+        answer = quote.quote(year, asked)
         return self.answer(answer.as_dict(), _lines(answer))
 
 
