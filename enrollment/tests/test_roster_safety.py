@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection, connections, transaction
 from hypothesis import HealthCheck, Phase, given, strategies
 from hypothesis import settings as hypothesis_settings
@@ -79,7 +78,10 @@ def in_clear(number: str) -> Iterator[str]:
                 yield table
 
 
-def test_no_number_is_in_clear_in_the_database_or_in_the_store(cast, monkeypatch):
+def test_no_number_is_in_clear_in_the_database_or_in_the_store(
+    cast, monkeypatch, settings, tmp_path
+):
+    settings.CANBAO_FILES = str(tmp_path)  # the shared store holds other tests' work in hand
     handing.read_in_process(monkeypatch)
     known, stranger, wrong = A1, id_number(9), id_number(7)[:17] + "?"
     rows = [["", "", "甲一", known, "东风镇", "柳林村", "", ""],

@@ -110,6 +110,9 @@ def test_export_table(cast, run, tmp_path):
     assert [one["name"] for one in run("export_table", "--list")["tables"]] == [
         "targets",
         "progress",
+        "overlap",
+        "contrast",
+        "coverage",
     ]
 
 

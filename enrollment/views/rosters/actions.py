@@ -84,7 +84,7 @@ def headings(request: HttpRequest, county: str, year: int, pk: int) -> HttpRespo
     form = Headings(request.POST, roster=roster, shown={})
     if not form.is_valid():
         form = Headings(request.POST, roster=roster, shown=samples(roster))
-        page = context_of(request, place, roster, form)
+        page = context_of(request, place, roster, None, form)
         return render(request, "enrollment/roster.html", page, status=400)
     try:
         verbs.explain_headings(roster, form.mapping, by=place.user)

@@ -25,15 +25,18 @@ MIB = 1 << 20
 @require_safe
 def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
     """The roster in whatever state it is."""
+    # The job before the roster: one that ends in between must not leave its old state on a page
+    # that no longer asks.
+    job = latest_job(pk)
     place, roster = roster_or_404(request, county, year, pk)
-    return render(request, "enrollment/roster.html", context_of(request, place, roster))
+    return render(request, "enrollment/roster.html", context_of(request, place, roster, job))
 
 
 @require_safe
 def progress(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
     """The job's fragment, polled; once it is over the page itself is asked for again."""
     place, roster = roster_or_404(request, county, year, pk)
-    job = latest_job(roster)
+    job = latest_job(pk)
     if job is None or not job.is_active:
         answer = HttpResponse(status=204)
         answer["HX-Refresh"] = "true"
@@ -41,8 +44,9 @@ def progress(request: HttpRequest, county: str, year: int, pk: int) -> HttpRespo
     return render(request, "_job.html", {"job": job_context(place, roster, job)})
 
 
-def latest_job(roster: Roster) -> Job | None:
-    return roster.jobs.order_by("-pk").first()
+def latest_job(pk: int) -> Job | None:
+    """What was last done, or is being done, to the roster of this number."""
+    return Job.objects.filter(roster=pk).order_by("-pk").first()
 
 
 def job_context(place: Place, roster: Roster, job: Job) -> dict[str, Any]:
@@ -81,10 +85,13 @@ def left_in_words(job: Job) -> str:
 
 
 def context_of(
-    request: HttpRequest, place: Place, roster: Roster, form: Headings | None = None
+    request: HttpRequest,
+    place: Place,
+    roster: Roster,
+    job: Job | None,
+    form: Headings | None = None,
 ) -> dict[str, Any]:
     """Everything the page shows; ``form`` holds what was answered about headings, if refused."""
-    job = latest_job(roster)
     active = job is not None and job.is_active
     user = place.user
     context: dict[str, Any] = {
