@@ -35,7 +35,7 @@ def duties(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "months": [{"month": month, "lists": lists} for month, lists in months.items()],
         "may_hand_in": place.user.job.hands_in,
         "nil_url": reverse("subsidies:duties-nil", args=[county, year]),
-        "upload_url": reverse("enrollment:rosters-new", args=[county, year]),
+        "tables_seen": place.user.job.sees_people,
     }
     return render(request, "subsidies/duties.html", context)
 
@@ -46,7 +46,7 @@ def nil(request: HttpRequest, county: str, year: int) -> HttpResponse:
     place = _enter(request, county, year, may="hands_in")
     departments = Department.objects.filter(county=place.county)
     if place.user.job.own_department:
-        departments = departments.filter(pk=place.user.department_id)
+        departments = departments.filter(pk=place.user.department_id or 0)
     try:
         department = get_object_or_404(departments, pk=int(request.POST.get("department", "")))
         month = date.fromisoformat(f"{request.POST.get('month', '')}-01")

@@ -1,12 +1,15 @@
 """测算表, 筹资对照表 and 重点人群参保率, opened again and compared with the notices."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 from openpyxl.worksheet.worksheet import Worksheet
 
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear
+from enrollment.models.rules import Window
 from enrollment.tests.cast import make_payment
 from subsidies.models import Category
 from subsidies.tests.rules import category
@@ -147,3 +150,24 @@ def test_what_a_table_does_not_have_is_refused(covered):
         with pytest.raises(Failure):
             official.table(covered, name, **more)
     assert Category.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["overlap", "contrast", "coverage"])
+def test_a_table_is_downloaded(covered, cast, signed_in, name):
+    Window.objects.create(
+        policy_year=covered, name="集中参保缴费期", main=True, price="personal",
+        pays_from=date(2023, 9, 1), pays_to=date(2023, 12, 31), subsidised=True,
+    )  # fmt: skip
+    url = reverse("targets:table", args=["990001", 2024, name])
+    answer = signed_in(cast.county_officer).get(url)
+    assert answer.status_code == 200
+    assert answer.content.startswith(b"PK")
+    assert signed_in(cast.department_user).get(url).status_code == (
+        200 if name == "contrast" else 403
+    )
+
+
+def test_what_cannot_be_made_is_said_on_a_page(cast, signed_in):
+    url = reverse("targets:table", args=["990001", 2024, "overlap"])
+    answer = signed_in(cast.county_officer).get(url, follow=True)
+    assert "没有资助对象类别" in answer.text

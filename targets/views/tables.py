@@ -16,7 +16,13 @@ from targets.navigation import address
 from targets.views.progress import cut_off
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-MAY = {"targets": "", "progress": "sees_people"}
+MAY = {
+    "targets": "",
+    "progress": "sees_people",
+    "overlap": "sees_people",
+    "contrast": "",
+    "coverage": "sees_people",
+}
 
 
 @require_safe
@@ -31,11 +37,17 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
         if problem:
             raise Failure("as_of", problem)
         made = official.table(
-            place.policy_year, name, region=place.region, draft=draft, until=until
+            place.policy_year,
+            name,
+            # The contrast table is the policy's, the same wherever one stands.
+            region=None if name == "contrast" else place.region,
+            draft=draft,
+            until=until,
         )
     except Failure as failure:
         messages.error(request, failure.message)
-        return redirect(address(f"targets:{name}", place.policy_year, place.region))
+        page = name if name in ("targets", "progress") else "policy"
+        return redirect(address(f"targets:{page}", place.policy_year, place.region))
     audit.record(
         "download_table",
         by=place.user,
