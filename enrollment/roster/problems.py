@@ -21,7 +21,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import to_excel
 
-from enrollment import cells, workbook
+from enrollment import cells, demo, workbook
 from enrollment.models import Fate, Level, Roster, RosterRow
 
 RESULT, REASON = "结果", "原因"
@@ -124,6 +124,9 @@ def _bind(pages: list[_Page], target: Path) -> None:
     for page in pages:
         sheet = book.create_sheet(page.name)
         sheet.sheet_state = "hidden" if page.hidden else "visible"
+        if demo.is_running():
+            # In the margin, not in a row: the file can be handed in again as it is.
+            sheet.oddHeader.center.text = demo.NOTICE
         # The order of first use is the order of the style numbers.
         for style, look in STYLES.items():
             cell = sheet.cell(1, style)
