@@ -84,6 +84,8 @@ def main() -> None:
         print(report.HEAD)
         imports(bench, measured="import" in options.only)
         people = clerks(bench)
+        with psycopg.connect(bench.dsn, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")  # what autovacuum does within minutes
         if "import" in options.only:
             progress(bench)
         if "load" in options.only:
@@ -150,8 +152,6 @@ def statuses(bench: Bench) -> None:
 
 def progress(bench: Bench) -> None:
     """The table of the county; its figures are compared with those counted by the generator."""
-    with psycopg.connect(bench.dsn, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")  # what autovacuum does within minutes
     found = bench.portal("progress")
     expected = bench.truth["total"]["insured"]
     if found["insured"] != expected:
