@@ -4,6 +4,7 @@ import math
 import os
 import tempfile
 import unicodedata
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ LINE = 15.5
 """Points of a line of body text."""
 A4 = 9
 EXPLAINED = 80
-WIDEST = {False: 88, True: 132}
+WIDEST = {False: 80, True: 124}
 """About what fits on A4 at full size, portrait and landscape, in characters of width."""
 
 THIN = Side(style="thin", color="000000")
@@ -87,8 +88,8 @@ class _Drawing:
         self._line(table.title, size=TITLE, bold=True, horizontal="center", room=1.6)
         self._head_line()
         first, last = self._headings()
-        for values in table.rows:
-            self._cells(values)
+        for at, values in enumerate(table.rows):
+            self._cells(values, spanning={column for column, top, _ in table.merges if top == at})
         for across, top, bottom in table.merges:
             self.sheet.merge_cells(
                 start_row=last + 1 + top, end_row=last + 1 + bottom,
@@ -185,7 +186,8 @@ class _Drawing:
             is_lowest = row == first + depth - 1
             self.sheet.row_dimensions[row].height = (lowest if is_lowest else 1) * LINE + 6
 
-    def _cells(self, values: list[Any]) -> None:
+    def _cells(self, values: list[Any], spanning: Container[int] = ()) -> None:
+        """A row; text in the columns ``spanning`` several rows has their room too."""
         self.row += 1
         lines = 1
         for at, (value, column) in enumerate(zip(values, self.table.columns, strict=True), 1):
@@ -195,7 +197,7 @@ class _Drawing:
             cell.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
             if isinstance(value, int | float) and column.number_format:
                 cell.number_format = column.number_format
-            if isinstance(value, str):
+            if isinstance(value, str) and at - 1 not in spanning:
                 lines = max(lines, _lines(value, _width(column.width)))
         self.sheet.row_dimensions[self.row].height = lines * LINE + 5
 
