@@ -117,8 +117,9 @@ Seconds by phase.
   row's fate and cells kept, history by triggers, one transaction. Memory is the peak of both
   processes added up. The floor is calamine's parse, COPY and INSERT into a plain table with a
   unique index, without any of that; for a second hand-in, parse, COPY and a comparison.
-- **Progress** and pages come after VACUUM ANALYZE, which autovacuum does within minutes. Progress is
-  computed anew each time, with changes since yesterday and last week; the number of insured must equal the generator's own count, or the run fails.
+- **Progress** and pages come after VACUUM ANALYZE, which autovacuum does within minutes. The
+  county's progress is computed anew each time, with changes since yesterday and last week; the
+  number of insured must equal the generator's own count, or the run fails.
 - **Pages**: 50 clerks (two officers and a viewer of the county, 23 towns, 24 villages), each
   thinking 5 to 15 seconds between two pages; two gunicorn processes of four threads; six pages of
   ten are the landing page. Clerks, web and database share the machine.
