@@ -39,10 +39,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def write(table: Table, path: Path) -> None:
     """Draw a table into an .xlsx file; a file already there is replaced whole or not at all."""
-    if path.suffix.lower() != ".xlsx":
-        raise Failure("bad_name", f"导出文件应以 .xlsx 结尾，现为 {path.name}")
-    if not path.parent.is_dir():
-        raise Failure("no_folder", f"没有文件夹 {path.parent}，请先建立或换一处")
+    check_target(path)
     try:
         handle, draft = tempfile.mkstemp(suffix=".xlsx", dir=path.parent)
         os.close(handle)
@@ -55,6 +52,14 @@ def write(table: Table, path: Path) -> None:
     except OSError as error:
         Path(draft).unlink(missing_ok=True)
         raise Failure("not_written", f"写不出 {path}：{error.strerror}") from error
+
+
+def check_target(path: Path) -> None:
+    """Raise Failure where a workbook cannot be written."""
+    if path.suffix.lower() != ".xlsx":
+        raise Failure("bad_name", f"导出文件应以 .xlsx 结尾，现为 {path.name}")
+    if not path.parent.is_dir():
+        raise Failure("no_folder", f"没有文件夹 {path.parent}，请先建立或换一处")
 
 
 def workbook(table: Table) -> Workbook:

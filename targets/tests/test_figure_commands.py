@@ -113,6 +113,7 @@ def test_export_table(cast, run, tmp_path):
         "overlap",
         "contrast",
         "coverage",
+        "ledger",
     ]
 
 

@@ -1,22 +1,31 @@
 """Write an official table to an Excel file."""
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from enrollment.commands import Failure, PortalCommand, moment, place, policy_year
-from targets.official import TABLES, form_for, table, write
+from enrollment.models import PolicyYear, Region
+from subsidies import ledger
+from subsidies.names import Names
+from targets.official import TABLES, check_target, form_for, table, write
+
+LEDGER, LEDGER_WORD = "ledger", "资助台账"
 
 
 class Command(PortalCommand):
     help = "导出正式表格（Excel）。--list 列出可导出的表。"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", nargs="?", metavar="表名", help="、".join(TABLES))
+        parser.add_argument("name", nargs="?", metavar="表名", help="、".join([*TABLES, LEDGER]))
         self.add_place_arguments(parser, required=False)
         parser.add_argument("--list", action="store_true", help="列出可导出的表和本县的表式")
         parser.add_argument("--draft", action="store_true", help="用由名册算出的数字，注明测算稿")
+        parser.add_argument("--department", metavar="名称", help="台账只列这个部门资助的人")
+        parser.add_argument("--category", metavar="名称", help="台账只列按这一类资助的人")
         parser.add_argument("--tier", metavar="档次", help="测算表按哪一档制，默认第一档")
         parser.add_argument("--as-of", metavar="时间", help="截止时间，默认现在")
         parser.add_argument("--out", metavar="文件.xlsx", help="导出到哪里")
@@ -39,6 +48,9 @@ class Command(PortalCommand):
             raise Failure("arguments", f"还缺：{'、'.join(missing)}；加 --list 查看可导出的表")
         year = policy_year(options["county"], options["year"])
         region = place(options["region"], year) if options["region"] else None
+        if options["name"] == LEDGER:
+            self._ledger(year, region or year.county, options)
+            return
         made = table(
             year,
             options["name"],
@@ -64,6 +76,35 @@ class Command(PortalCommand):
             "\n".join([f"已导出 {path}：{made.title}，{len(made.rows)} 行", *made.remarks]),
         )
 
+    def _ledger(self, year: PolicyYear, region: Region, options: dict[str, Any]) -> None:
+        """The ledger is a list of people, not a form: as long as there are people in it."""
+        if options["draft"] or options["tier"] or options["as_of"]:
+            raise Failure(
+                "arguments", "台账只有按实际缴费结算的一种，不能加 --draft、--tier、--as-of"
+            )
+        category = None
+        if options["category"]:
+            category = Names(year).named(options["category"])
+            if category is None:
+                raise Failure("unknown_category", f"没有“{options['category']}”这种资助对象类别")
+        path = Path(options["out"]).expanduser()
+        check_target(path)
+        with tempfile.NamedTemporaryFile(suffix=".xlsx", dir=path.parent, delete=False) as file:
+            draft = Path(file.name)
+            try:
+                count = ledger.write(
+                    file, year, region, department=options["department"] or "", category=category
+                )
+                os.chmod(draft, 0o640)
+                os.replace(draft, path)
+            except BaseException:
+                draft.unlink(missing_ok=True)
+                raise
+        self.answer(
+            {"name": LEDGER, "title": LEDGER_WORD, "file": str(path), "rows": count},
+            f"已导出 {path}：{LEDGER_WORD}，{count:,} 人",
+        )
+
     def _list(self, options: dict[str, Any]) -> None:
         year = None
         if options["county"] and options["year"]:
@@ -79,5 +120,6 @@ class Command(PortalCommand):
                     "region": form.region.key if form and form.region else None,
                 }
             )
+        tables.append({"name": LEDGER, "word": LEDGER_WORD, "title": None, "region": None})
         lines = [f"{one['name']:<10} {one['title'] or one['word']}" for one in tables]
         self.answer({"tables": tables}, "\n".join(lines))
