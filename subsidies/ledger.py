@@ -19,6 +19,7 @@ from enrollment.sheets import DAY, MONEY, WHOLE, Column, Sheet
 from enrollment.vault import vault
 from subsidies import assessment
 from subsidies.models import Category, Entitlement, FundingPart, Subsidy
+from subsidies.quote import NOT_STATED
 
 TICK = "√"
 SPECIAL = "特殊情形"
@@ -138,7 +139,7 @@ def _lines(
             department,
             tier or "",
             fee,
-            subsidy,
+            subsidy if subsidy is not None else NOT_STATED,
             "、".join(funds.get(standard, ())),
             due,
             paid,
