@@ -21,7 +21,7 @@ from enrollment.failure import Failure
 from enrollment.models import Enrollment, EventRule, Payment, Person, PolicyYear
 from enrollment.models.rules import Attribute, PopulationGroup, Tier, Window
 from subsidies.models import AttributeRecord, Category, Entitlement, EventRecord, Subsidy
-from subsidies.names import Names
+from subsidies.names import Meaning, Names
 from subsidies.situation import BORN
 
 
@@ -122,10 +122,11 @@ def ask(
         members = _named(known.groups, group, "group", "人群")
     elif happened and happened.group_id:
         members = next(one for one in known.groups if one.pk == happened.group_id)
-    names = Names(policy_year) if categories else None
+    exact = {one.name: Meaning(one) for one in known.categories}
+    names = None if exact.keys() >= set(categories) else Names(policy_year)
     identities = []
     for word in categories:
-        meaning = names.find(word) if names else None
+        meaning = exact.get(word) or (names.find(word) if names else None)
         if meaning is None:
             listed = "、".join(one.name for one in known.categories)
             raise Failure("unknown_category", f"没有名为“{word}”的资助对象类别（有：{listed}）")

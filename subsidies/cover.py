@@ -106,6 +106,9 @@ way AS MATERIALIZED (
                AS benefit_to,
            chosen.start IN ('wait_months', 'after_arrival') AND chosen.arrived_on IS NULL
                AS arrival_assumed,
+           chosen.cites AS way_source,
+           CASE WHEN chosen.found THEN chosen.fee_cites END AS fee_source,
+           chosen.fiscal_cites AS fiscal_source,
            array_remove(ARRAY[
                CASE
                    WHEN chosen.found OR chosen.allowed IS FALSE THEN NULL
@@ -134,6 +137,7 @@ way AS MATERIALIZED (
            ]::text[], NULL) AS cites
     FROM (
         SELECT chosen.*, fee.personal AS listed, fee.fiscal, fee.cites AS fee_cites,
+               fee.fiscal_cites,
                coalesce(chosen.event, chosen.window_id) IS NOT NULL AS found,
                chosen.price = 'full' AS full_price,
                CASE WHEN chosen.counting = 'plus' THEN 0 ELSE 1 END AS after_last,

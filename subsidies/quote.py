@@ -66,6 +66,8 @@ class Quote:
     way: str = ""
     """The window or special case by which the payment is taken."""
     full_price: bool = False
+    sources: dict[str, str | None] = field(default_factory=dict)
+    """The paragraph behind ``way``, ``fee``, ``fiscal`` and ``subsidy``."""
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as the command prints it."""
@@ -101,7 +103,7 @@ FROM unnest(%(categories)s::bigint[], %(grades)s::int[], %(valid_from)s::date[],
 ANSWER = """
 SELECT allowed, fee, fiscal, subsidy, due, category, department, benefit_from, benefit_to,
        reason, rules, doubts, way_name, full_price, event IS NOT NULL, conditions,
-       arrival_assumed
+       arrival_assumed, way_source, fee_source, fiscal_source, cites
 FROM verdict
 """
 _STATEMENT = rule.statement(cases=CASE, held=HELD) + ANSWER
@@ -133,7 +135,7 @@ def quote(policy_year: PolicyYear, case: Case) -> Quote:
         cursor.execute(_STATEMENT, values)
         row = cursor.fetchone()
     (allowed, fee, fiscal, subsidy, due, category, department, start, end) = row[:9]
-    (reason, rules, doubts, way, full, by_event, conditions, arrival_assumed) = row[9:]
+    (reason, rules, doubts, way, full, by_event, conditions, arrival_assumed) = row[9:17]
     return Quote(
         allowed=allowed,
         fee=fee,
@@ -161,6 +163,7 @@ def quote(policy_year: PolicyYear, case: Case) -> Quote:
         case=case,
         way=way or "",
         full_price=bool(full),
+        sources=dict(zip(("way", "fee", "fiscal", "subsidy"), row[17:], strict=True)),
     )
 
 

@@ -204,7 +204,8 @@ priced AS (
     SELECT decided.*, way.allowed, way.fee, way.fiscal, way.full_price, way.price, way.tier_id,
            way.group_id, way.tier, way.found, way.event, way.name AS way_name, way.conditions,
            way.benefit_from, way.benefit_to, way.arrival_assumed, way.paid_on,
-           way.cites AS way_cites, way.doubts AS way_doubts,
+           way.cites AS way_cites, way.doubts AS way_doubts, way.way_source, way.fee_source,
+           way.fiscal_source,
            CASE
                WHEN NOT way.found OR way.fee IS NULL OR cardinality(decided.open) > 0 THEN NULL
                ELSE coalesce(decided.amount, 0.00)
@@ -222,7 +223,8 @@ answer AS MATERIALIZED (
            CASE WHEN priced.subsidy > 0 THEN priced.department END AS department,
            CASE WHEN priced.subsidy > 0 THEN priced.cites END AS cites,
            priced.event, priced.way_name, priced.conditions, priced.arrival_assumed,
-           priced.benefit_from, priced.benefit_to,
+           priced.benefit_from, priced.benefit_to, priced.way_source, priced.fee_source,
+           priced.fiscal_source,
            coalesce(priced.subsidy > 0 AND priced.after, FALSE) AS recognised_after,
            priced.way_doubts || priced.open AS doubts,
            priced.way_cites || array_remove(ARRAY[

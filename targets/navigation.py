@@ -44,6 +44,7 @@ RAIL: list[tuple[str, list[Item]]] = [
         [
             Item("任务", "targets:targets", "flag"),
             Item("政策", "targets:policy", "journal-text"),
+            Item("缴费测算", "subsidies:quotes", "file-text"),
         ],
     ),
     (

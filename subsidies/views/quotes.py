@@ -1,0 +1,130 @@
+"""缴费测算: what somebody owes, for anybody who asks, and on a person's own page."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_safe
+
+from enrollment import audit, people
+from enrollment.access import Place, enter
+from enrollment.failure import Failure
+from enrollment.models import Person
+from subsidies import case, quote
+from subsidies.forms import Question
+from subsidies.models import Category, Entitlement, Subsidy
+
+HIDDEN = "特殊情形"
+
+
+@require_safe
+def quotes(request: HttpRequest, county: str, year: int) -> HttpResponse:
+    """The policy's answer to a question without a person; open to everybody signed in."""
+    place = enter(request, county, year)
+    context: dict[str, Any] = {"page_title": "缴费测算", "policy_year": place.policy_year}
+    try:
+        form = Question(request.GET, choices=case.choices(place.policy_year))
+        context["form"] = form
+        if form.is_valid():
+            asked = case.ask(place.policy_year, **form.asked())
+            context["quote"] = quote.quote(place.policy_year, asked)
+            context["answer"] = _answer(context["quote"])
+    except Failure as failure:
+        context["problem"] = failure.message
+    return render(request, "subsidies/quotes.html", context)
+
+
+@require_safe
+def person(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
+    """Somebody's identities, what was assessed, and what they would owe; a panel for htmx."""
+    place = enter(request, county, year, may="sees_people")
+    visible = people.visible(place.user, place.policy_year)
+    somebody = get_object_or_404(visible.select_related("county", "village"), pk=pk)
+    here = reverse("subsidies:quotes-person", args=[county, year, somebody.pk])
+    context: dict[str, Any] = {
+        "page_title": f"{somebody.name} 参保资助",
+        "person": somebody,
+        "policy_year": place.policy_year,
+        "url": here,
+        "person_url": reverse("targets:person", args=[county, year, somebody.pk]),
+    }
+    try:
+        context |= _panel(request, place, somebody)
+    except Failure as failure:
+        context["problem"] = failure.message
+    panel = "subsidies/_person_quote.html"
+    whole = not request.headers.get("HX-Request")
+    if whole:  # as a panel it is part of a page that has been put on record
+        audit.record(
+            "open_person",
+            by=place.user,
+            county=place.county,
+            person_id=somebody.pk,
+            address=request.META.get("REMOTE_ADDR", ""),
+        )
+    return render(request, "subsidies/person_quote.html" if whole else panel, context)
+
+
+def _panel(request: HttpRequest, place: Place, somebody: Person) -> dict[str, Any]:
+    year = place.policy_year
+    try:
+        paid_on = parse_date(request.GET.get("paid_on", ""))
+    except ValueError:
+        paid_on = None
+    asked = case.of_person(year, somebody, paid_on=paid_on)
+    answer = quote.quote(year, asked)
+    held = list(
+        Entitlement.objects.filter(policy_year=year, person=somebody)
+        .select_related("category", "category__department", "written_by")
+        .order_by("category__order", "pk")
+    )
+    words = _words([one.category for one in held], place)
+    row = Subsidy.objects.filter(policy_year=year, person=somebody).first()
+    return {
+        "quote": answer,
+        "reason": _veiled(answer.reason, words),
+        "category": _veiled(answer.category or "", words),
+        "department": "" if answer.category in words else answer.department,
+        "identities": [
+            {
+                "row": one,
+                "word": words.get(one.category.name, one.category.name),
+                "hidden": one.category.name in words,
+            }
+            for one in held
+        ],
+        "ledger": row,
+        "ledger_reason": _veiled(row.reason, words) if row else "",
+    }
+
+
+def _words(categories: list[Category], place: Place) -> dict[str, str]:
+    """What a viewer below the county reads for each sensitive category (C116)."""
+    if people.sees_sensitive(place.user):
+        return {}
+    return {one.name: one.public_word or HIDDEN for one in categories if one.sensitive}
+
+
+def _veiled(text: str, words: dict[str, str]) -> str:
+    """The sentence without a sensitive identity or the office that gives it away."""
+    for name, word in words.items():
+        start = text.find(f"{name}（")
+        while start >= 0:
+            end = text.find("）", start)
+            text = text[:start] + word + text[end + 1 :]
+            start = text.find(f"{name}（")
+        text = text.replace(name, word)
+    return text
+
+
+def _answer(answer: quote.Quote) -> str:
+    who = f"{answer.case.tier.name}，{answer.case.group.name}"
+    if answer.allowed is None:
+        return f"{who}，{answer.case.paid_on} 缴费：{quote.NOT_STATED}。"
+    if not answer.allowed:
+        return f"{who}，{answer.case.paid_on} 缴费：不能受理。"
+    if answer.due is None:
+        return f"{who}，{answer.case.paid_on} 缴费：应缴金额{quote.NOT_STATED}。"
+    return f"{who}，{answer.case.paid_on} 缴费：应缴 {answer.due:,.2f} 元。"
