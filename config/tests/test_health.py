@@ -23,10 +23,11 @@ def test_readyz_names_what_is_missing(client: Client, db: None):
     }
 
 
-def test_readyz_with_a_real_worker(client: Client, worker):
-    response = client.get("/readyz")
+def test_readyz_with_a_real_worker(client: Client, worker, eventually):
+    # Another test may have flushed the broker; the worker says so again within ten seconds.
+    eventually(lambda: client.get("/readyz").status_code == 200, 30)
 
-    assert (response.status_code, response.json()["worker"]) == (200, True)
+    assert client.get("/readyz").json()["worker"] is True
 
 
 def test_readyz_without_broker(client: Client, db: None, settings):
