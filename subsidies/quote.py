@@ -158,7 +158,7 @@ def quote(policy_year: PolicyYear, case: Case) -> Quote:
             conditions=conditions if by_event else "",
             arrival_assumed=bool(arrival_assumed),
         ),
-        rules=list(dict.fromkeys(rules)),
+        rules=list(dict.fromkeys(one for cites in rules for one in cites.split("；"))),
         not_stated=questions(policy_year, doubts),
         case=case,
         way=way or "",
