@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from targets.models import (
     TargetRule,
     TargetVersion,
 )
+from targets.target import half_up
 
 TARGET_RULE = Section(
     "target_rule",
@@ -294,7 +295,7 @@ def _check_version(
         if row["items"] and sum(item["people"] for item in row["items"]) != row["deductions"]:
             yield Problem(f"{where}.items", "分项扣减之和不等于扣减人数")
         if rule["method"] == TargetRule.Method.RATE and row["base"] is not None:
-            computed = round_target(row["base"], rule["rate"])
+            computed = half_up(row["base"], rule["rate"])
             if row["target"] != computed:
                 yield Problem(
                     f"{where}.target",
@@ -332,11 +333,6 @@ def _check_totals(
                 f"{where}.note",
                 f"合计 {total['target']} 与各单位相加 {added} 不等，请写明原因",
             )
-
-
-def round_target(base: int, rate: Decimal) -> int:
-    """基数 × 比例, half up: 23854.5 is 23855 (C6)."""
-    return int((base * rate).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 # ------------------------------------------------------------------ loading
