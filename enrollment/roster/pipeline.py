@@ -38,9 +38,8 @@ from enrollment.models import (
     StatusKind,
     User,
 )
-from enrollment.roster import problems, reading
+from enrollment.roster import problems, reading, villages
 from enrollment.roster.kinds import KINDS, Kind
-from enrollment.roster.places import Places
 
 # The lock of a county's bulk changes: shared while a diff is taken, exclusive while one is applied.
 LOCK = 4_021
@@ -240,7 +239,7 @@ def apply(
         if _revision(roster) != roster.read_revision:
             RosterRow.objects.filter(roster=roster)._raw_delete(using="default")
             seen = expected or roster.counts
-            _adopt_new_villages(roster, cursor)
+            villages.adopt(roster, cursor)
             _decide(roster, kind, cursor)
             roster.save()
             moved_on = roster.counts != seen
@@ -249,7 +248,7 @@ def apply(
         if not moved_on:
             if roster.warning and not confirmed:
                 raise Failure("confirmation_needed", roster.warning)
-            _make_villages(roster)
+            villages.make(roster)
             kind.apply(roster, cursor)
             roster.state, roster.applied_by = RosterState.APPLIED, by
             roster.applied_at = timezone.now()
@@ -286,7 +285,7 @@ def withdraw(roster: Roster, *, by: User | None, watch: Watch | None = None) -> 
             raise Failure("year_closed", f"{roster.policy_year}已结算或关闭，名册不能撤回")
         Question.objects.filter(roster=roster, answered_at=None).delete()
         roster.kept_back = KINDS[roster.kind].withdraw(roster, cursor)
-        _unmake_villages(roster, cursor)
+        villages.unmake(roster, cursor)
         roster.state, roster.withdrawn_by = RosterState.WITHDRAWN, by
         roster.withdrawn_at = timezone.now()
         roster.save()
@@ -538,89 +537,3 @@ def _keep_problems(roster: Roster, path: Path) -> None:
                 made, folder=f"{roster.county.key}/{roster.policy_year.year}"
             )
     roster.save(update_fields=["problems_as"])
-
-
-def _make_villages(roster: Roster) -> None:
-    """Create the proposed villages somebody will live in, under the ids reserved for them."""
-    proposed = [village["id"] for village in roster.proposals]
-    wanted = set(
-        RosterRow.objects.filter(
-            roster=roster, fate__in=[Fate.NEW, Fate.CHANGED], village_id__in=proposed
-        ).values_list("village_id", flat=True)
-    )
-    towns = Region.objects.in_bulk({v["town"] for v in roster.proposals})
-    Region.objects.bulk_create(
-        Region(
-            pk=village["id"],
-            key=f"{towns[village['town']].key}-v{village['id']}",
-            name=village["name"],
-            level=Level.VILLAGE,
-            parent=towns[village["town"]],
-            town=towns[village["town"]],
-            county=roster.county,
-            order=village["id"],
-        )
-        for village in roster.proposals
-        if village["id"] in wanted
-    )
-
-
-def _adopt_new_villages(roster: Roster, cursor: CursorWrapper) -> None:
-    """Where somebody made a proposed village meanwhile, use theirs; it is no longer ours to make.
-
-    Proposals carry the name as the file spells it, so it is looked up as the reading would.
-    """
-    places = Places(roster.county, roster.region, propose=False)
-    proposals = []
-    for village in roster.proposals:
-        real = places.village(village["town"], village["name"])
-        if real is None:
-            proposals.append(village)
-            continue
-        cursor.execute(
-            "UPDATE enrollment_stage SET village_id = %s WHERE roster_id = %s AND village_id = %s",
-            [real, roster.pk, village["id"]],
-        )
-    roster.proposals = proposals
-    # Villages merged or moved since the file was read: the rows go where their people went.
-    cursor.execute(
-        """
-        UPDATE enrollment_stage s SET village_id = m.id, town_id = m.parent_id
-        FROM enrollment_region r
-        JOIN enrollment_region m ON m.id = COALESCE(r.merged_into_id, r.id)
-        WHERE s.roster_id = %s AND s.village_id = r.id
-            AND (m.id <> s.village_id OR m.parent_id <> s.town_id)
-        """,
-        [roster.pk],
-    )
-
-
-def _unmake_villages(roster: Roster, cursor: CursorWrapper) -> None:
-    """Remove villages this roster made, where nobody and nothing stands in them.
-
-    What waits to be applied may name them, and what is still to be withdrawn may lead back.
-    """
-    cursor.execute(
-        """
-        SELECT v FROM unnest(%(proposed)s::bigint[]) v
-        WHERE NOT EXISTS (SELECT FROM enrollment_person WHERE village_id = v)
-            AND NOT EXISTS (SELECT FROM enrollment_household WHERE village_id = v)
-            AND NOT EXISTS (SELECT FROM enrollment_enrollment WHERE village_id = v)
-            AND NOT EXISTS (SELECT FROM enrollment_user WHERE region_id = v)
-            AND NOT EXISTS (SELECT FROM enrollment_roster WHERE region_id = v)
-            AND NOT EXISTS (SELECT FROM enrollment_stage WHERE village_id = v)
-            AND NOT EXISTS (
-                SELECT FROM enrollment_roster o
-                JOIN enrollment_rosterrow r ON r.roster_id = o.id AND r.fate = 'changed'
-                WHERE o.county_id = %(county)s AND o.state = 'applied' AND o.id <> %(roster)s
-                    AND (r.before->>'village_id')::bigint = v
-            )
-        """,
-        {
-            "proposed": [village["id"] for village in roster.proposals],
-            "county": roster.county_id,
-            "roster": roster.pk,
-        },
-    )
-    empty = [village for (village,) in cursor.fetchall()]
-    Region.objects.filter(pk__in=empty, key__contains="-v").delete()
