@@ -115,7 +115,7 @@ def write(out: Path, scale: float = 1.0, seed: int = 1, *, spoilt: bool = True) 
     matrix = scaled(Decimal(str(scale)))
     wanted = combinations(matrix)
     lists = _choose(draft, wanted, Random(f"categories {scale} {seed}"))
-    writer = _Writer(draft, out, Random(f"category files {scale} {seed}"), spoilt=spoilt)
+    writer = Writer(draft, out, Random(f"category files {scale} {seed}"), spoilt=spoilt)
     files = writer.all(lists)
     raw = [sum(matrix[row][column] for row in range(8)) for column in range(8)]
     truth = {
@@ -203,7 +203,7 @@ def _stranger(draft: Draft, random: Random, young: bool) -> Somebody:
     return Somebody(name, number, area.town, "", f"~{number}", int(years), strange=True)
 
 
-class _Writer:
+class Writer:
     """Each department's form; `strangers` counts different people the register does not know."""
 
     def __init__(self, draft: Draft, out: Path, random: Random, *, spoilt: bool) -> None:
@@ -214,55 +214,55 @@ class _Writer:
         poor, orphans, honoured, workers, low, watched, disabled, family = lists
         self.strangers = len({one.number for people in lists for one in people if one.strange})
         return [
-            self._plain(
+            self.plain(
                 File("01-民政-特困人员.xlsx", "特困人员", "县民政局"),
                 ("序号", "地区", "乡镇", "村", "供养方式", "救助证号", "姓名", "证件号",
                  "纳入时间"),
                 poor,
-                lambda i, p: (i, "金寨县", p.town, self._village(p), "分散供养", f"T{i:06d}",
-                              p.name, p.number, self._day()),
+                lambda i, p: (i, "金寨县", p.town, self.village(p), "分散供养", f"T{i:06d}",
+                              p.name, p.number, self.day()),
             ),
-            self._plain(
+            self.plain(
                 File("02-民政-孤儿.xlsx", "孤儿", "县民政局"),
                 ("序号", "姓名", "身份证号码", "乡镇", "行政村", "监护人姓名", "认定时间"),
                 orphans,
-                lambda i, p: (i, p.name, p.number, p.town, self._village(p), "某某", self._day()),
+                lambda i, p: (i, p.name, p.number, p.town, self.village(p), "某某", self.day()),
             ),
-            self._plain(
+            self.plain(
                 File("03-退役军人-优抚对象.xlsx", "优抚对象", "县退役军人局"),
                 ("序号", "姓名", "公民身份号码", "优抚类别", "镇街", "村居"),
                 honoured,
                 lambda i, p: (i, p.name, p.number, self.random.choice(("优抚", "重点优抚对象")),
-                              p.town, self._village(p)),
+                              p.town, self.village(p)),
             ),
-            self._plain(
+            self.plain(
                 File("04-人社-下岗职工.xlsx", "下岗职工", "县人社局"),
                 ("序号", "原单位", "姓名", "身份证号", "乡镇"),
                 workers,
                 lambda i, p: (i, "县某某厂", p.name, p.number, p.town),
             ),
-            self._households(File("05-民政-农村低保.xlsx", "低保", "县民政局"), low),
-            self._plain(
+            self.households(File("05-民政-农村低保.xlsx", "低保", "县民政局"), low),
+            self.plain(
                 File("06-乡村振兴-监测户.xlsx", "监测户", "县乡村振兴局"),
                 ("序号", "数据日期", "乡(镇)", "行政村", "户编号", "姓名", "证件号码", "与户主关系",
                  "监测对象类别", "识别监测时间", "风险是否已消除"),
                 watched,
-                lambda i, p: (i, "2023-09-01", p.town, self._village(p), p.household, p.name,
+                lambda i, p: (i, "2023-09-01", p.town, self.village(p), p.household, p.name,
                               p.number, "户主", self.random.choice(("脱贫不稳定户", "边缘易致贫户",
                               "突发严重困难户")), 202100 + 1 + i % 12, "否"),
             ),
-            self._plain(
+            self.plain(
                 File("07-残联-重度残疾人.xlsx", "残疾", "县残联"),
                 ("姓名", "残疾人证号", "性别", "残疾类别", "家庭地址", "乡镇", "村", "残疾等级"),
                 disabled,
-                lambda i, p: (p.name, self._certificate(p), "", "肢体", "某组", p.town,
-                              self._village(p), ("一级", "二级")[p.grade - 1]),
+                lambda i, p: (p.name, self.certificate(p), "", "肢体", "某组", p.town,
+                              self.village(p), ("一级", "二级")[p.grade - 1]),
                 number=1,
             ),
-            self._couples(File("08-卫健-计生对象.xlsx", "", "县卫健委"), family),
+            self.couples(File("08-卫健-计生对象.xlsx", "", "县卫健委"), family),
         ]  # fmt: skip
 
-    def _plain(
+    def plain(
         self,
         file: File,
         headings: tuple[str, ...],
@@ -277,7 +277,7 @@ class _Writer:
         town = next(i for i, h in enumerate(headings) if h in ("乡镇", "镇街", "乡(镇)"))
         return self._write(file, headings, rows, columns, town, name=headings.index("姓名"))
 
-    def _households(self, file: File, people: list[Somebody]) -> File:
+    def households(self, file: File, people: list[Somebody]) -> File:
         """农村低保: one row per household, the first name and number not side by side."""
         headings = ("乡镇", "村", "户主", "享受类别", "低保类别", "人口", "开户行", "姓名1",
                     "与户主关系1", "身份证号1", *(f"{word}{i}" for i in range(2, HOUSEHOLD + 1)
@@ -285,7 +285,7 @@ class _Writer:
         rows: list[tuple[Value, ...]] = []
         for members in _grouped(people, HOUSEHOLD):
             first = members[0]
-            cells: list[Value] = [first.town, self._village(first), first.name, "差额",
+            cells: list[Value] = [first.town, self.village(first), first.name, "差额",
                                   self.random.choice("ABC") + "类", len(members), "",
                                   first.name, "户主", first.number]  # fmt: skip
             for one in members[1:]:
@@ -295,7 +295,7 @@ class _Writer:
         columns = [9, *range(11, len(headings), 2)]
         return self._write(file, headings, rows, columns, town=0, name=7)
 
-    def _couples(self, file: File, people: list[Somebody]) -> File:
+    def couples(self, file: File, people: list[Somebody]) -> File:
         """计生: husband and wife in one row, and which of the three kinds they are."""
         headings = ("序号", "乡镇", "村（居）", "计生类别", "光荣证号", "女方姓名", "女方身份证号",
                     "男方姓名", "男方身份证号", "备注")  # fmt: skip
@@ -304,7 +304,7 @@ class _Writer:
             kind = self.random.choices(FAMILY_KINDS, (6, 3, 0.2))[0]
             wife = next((one for one in members if int(one.number[16]) % 2 == 0), None)
             husband = next((one for one in members if one is not wife), None)
-            cells: list[Value] = [position, members[0].town, self._village(members[0]), kind,
+            cells: list[Value] = [position, members[0].town, self.village(members[0]), kind,
                                   f"G{position:07d}"]  # fmt: skip
             for one in (wife, husband):
                 cells += [one.name, one.number] if one else ["", ""]
@@ -330,16 +330,16 @@ class _Writer:
         file.rows = sheets.write(self.out / file.name, [page])
         return file
 
-    def _village(self, one: Somebody) -> str:
+    def village(self, one: Somebody) -> str:
         return ALIASES.get(one.village, one.village)
 
-    def _day(self) -> str:
+    def day(self) -> str:
         year, month = 2015 + self.random.randrange(8), 1 + self.random.randrange(12)
         return self.random.choice(
             (f"{year}-{month:02d}-01", f"{year}年{month}月", f"{year}.{month}.1")
         )
 
-    def _certificate(self, one: Somebody) -> str:
+    def certificate(self, one: Somebody) -> str:
         reissued = "B1" if self.random.random() < 0.1 else ""
         return f"{one.number}{self.random.randrange(1, 8)}{one.grade}{reissued}"
 

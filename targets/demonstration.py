@@ -14,6 +14,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from django.db import transaction
 from django.db.models import Count
 
 from benchmarks import county as generator
+from benchmarks import holders
 from enrollment import accounts, demo, roster
 from enrollment.failure import Failure
 from enrollment.models import Level, Person, PolicyYear, Region, Roster, RosterState, User
 from enrollment.models.rules import Department, StatusKind
+from subsidies import assessment
 from targets import pack, target
 from targets.models import TargetVersion
 
@@ -33,6 +36,7 @@ YEAR = 2024
 POLICIES = Path(__file__).resolve().parent.parent / "policies"
 PACKS = ("jinzhai-2024.toml", "yueyang-2024.toml", "yunyang-2024.toml")
 DOCUMENT = "演示任务"
+LISTED_ON = date(2023, 9, 1)
 OFFICERS = ("county_officer", "town_officer")
 Tell = Callable[[str], None]
 
@@ -51,6 +55,8 @@ class Place:
     """Whether last year's list of the insured comes too."""
     interim: bool = False
     """Whether the payments come twice: as of 20 November, then whole."""
+    lists: int = 8
+    """How many lists of the subsidised its departments hand in."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class Paper:
     kind: str
     office: str = ""
     status: str = ""
+    topic: str = ""
     year: int = YEAR
 
 
@@ -80,7 +87,7 @@ class Login:
 PLACES = (
     Place("jinzhai", "341524", 0.01, year_before=True, interim=True),
     Place("yueyang", "430621", 0.01),
-    Place("nongba", "500235", 1.0, register="500235116", own_targets=False),
+    Place("nongba", "500235", 1.0, register="500235116", own_targets=False, lists=10),
 )
 # The first of a role is the one that `make demo` prints.
 LOGINS = (
@@ -94,6 +101,8 @@ LOGINS = (
     Login("guanli", "金寨县系统管理员", "administrator", "341524"),
     Login("yueyang", "岳阳县经办", "county_officer", "430621"),
     Login("nongba", "农坝镇经办", "town_officer", "500235", "农坝镇"),
+    Login("yunyang", "云阳县经办", "county_officer", "500235"),
+    Login("minzheng", "县民政局报送", "department", "430621", office="民政"),
 )
 STATUS_OFFICE = {"服役": "退役军人", "参军": "退役军人", "服刑": ""}
 
@@ -153,16 +162,39 @@ def _load_place(place: Place, tell: Tell) -> None:
     year = PolicyYear.objects.select_related("county").get(county__key=place.key, year=YEAR)
     missing = [paper for paper in _papers(place, year) if not _is_in(paper, year)]
     untargeted = place.own_targets and not _own_targets(year).exists()
-    if not missing and not untargeted:
+    if missing or untargeted:
+        with tempfile.TemporaryDirectory(prefix="canbao-demo-") as folder:
+            truth = generator.write(place.slug, Path(folder), scale=place.scale)
+            for paper in missing:
+                _bring_in(paper, Path(folder) / paper.source, year, place, tell)
+            if untargeted:
+                _set_own_targets(year, json.loads(truth.read_text(encoding="utf-8")))
+        if place.slug == "jinzhai":
+            _leave_one_waiting(year, place, tell)
+    _bring_in_holders(year, place, tell)
+
+
+def _bring_in_holders(year: PolicyYear, place: Place, tell: Tell) -> None:
+    """The lists of the subsidised, once the people and payments they go with are there."""
+    done = Roster.objects.filter(
+        policy_year=year,
+        kind="category",
+        as_of=LISTED_ON,
+        state__in=[RosterState.APPLIED, RosterState.WITHDRAWN],
+    )
+    if done.count() >= place.lists:
         return
     with tempfile.TemporaryDirectory(prefix="canbao-demo-") as folder:
-        truth = generator.write(place.slug, Path(folder), scale=place.scale)
-        for paper in missing:
-            _bring_in(paper, Path(folder) / paper.source, year, place, tell)
-        if untargeted:
-            _set_own_targets(year, json.loads(truth.read_text(encoding="utf-8")))
-    if place.slug == "jinzhai":
-        _leave_one_waiting(year, place, tell)
+        told = holders.write(place.slug, Path(folder), scale=place.scale)
+        papers = [
+            Paper(one["name"], one["name"], "category", one["department"], topic=one["category"])
+            for one in json.loads(told.read_text(encoding="utf-8"))
+        ]
+        for paper in papers:
+            if not _is_in(paper, year):
+                _bring_in(paper, Path(folder) / paper.source, year, place, tell)
+    assessment.catch_up(year)
+    tell(f"{year.county.name} 参保资助已核定")
 
 
 def _papers(place: Place, year: PolicyYear) -> Iterator[Paper]:
@@ -226,6 +258,8 @@ def _hand_in(paper: Paper, path: Path, year: PolicyYear, place: Place) -> Roster
             region=region,
             status=status,
             department=_office(year.county, paper.office),
+            topic=paper.topic,
+            as_of=LISTED_ON if paper.kind == "category" else None,
         )
 
 
