@@ -24,6 +24,8 @@ from enrollment.models.rules import Rule
 
 Row = dict[str, Any]
 Data = dict[str, Any]
+Tables = dict[str, list[Row]]
+"""All tables of a pack as checked rows, by the key of the table."""
 
 # Orders are moved out of the way before rows are written anew, so that two may change places.
 _ASIDE = 10_000

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 
 from enrollment.models import PolicyYear
-from enrollment.pack import RULE, Names, Tables, check_cited
-from enrollment.pack_format import Problem, Row, Section, Writer, fetch
+from enrollment.pack import RULE
+from enrollment.pack_checks import Names, check_cited
+from enrollment.pack_format import Problem, Row, Section, Tables, Writer, fetch
 from subsidies.models import (
     Category,
     CategoryLine,

@@ -22,8 +22,7 @@ from enrollment.models.rules import (
     Registration,
     StatusKind,
 )
-from enrollment.pack import Tables
-from enrollment.pack_format import Row
+from enrollment.pack_format import Row, Tables
 from subsidies.models import Category, Standard, SubsidyRule
 from targets import pack
 from targets.models import Cadence, Denominator, Goal, TargetRule

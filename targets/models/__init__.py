@@ -10,13 +10,17 @@ from targets.models.rules import (
     TargetRule,
 )
 from targets.models.targets import Target, TargetDeduction, TargetVersion
+from targets.models.versions import CarriedRule, PolicyDraft, PolicyVersion
 
 __all__ = [
     "Cadence",
+    "CarriedRule",
     "Denominator",
     "Form",
     "FormColumn",
     "Goal",
+    "PolicyDraft",
+    "PolicyVersion",
     "PopulationFigure",
     "Ranking",
     "RankingWeight",

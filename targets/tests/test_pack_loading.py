@@ -278,7 +278,7 @@ class TestLoading:
         assert load().changed and year().revision == 1
         assert not load().changed and year().revision == 1
         changed = load(SMALL.replace("fiscal = 640", "fiscal = 670"))
-        assert changed.differences == ["fees[1].fiscal：640 → 670"]
+        assert changed.differences == ["筹资标准“一档 · 普通居民”·财政补助：640 → 670"]
         assert year().revision == 2
 
     def test_rows_keep_their_identity_when_they_change_or_move(self):
@@ -345,7 +345,7 @@ class TestLoading:
         Window.objects.filter(name="延长期").update(pays_to="2024-02-28")
         with pytest.raises(pack.EditedSince) as caught:
             load()
-        assert caught.value.differences == ["windows[2].pays_to：2024-02-28 → 2024-02-29"]
+        assert caught.value.differences == ["缴费窗口“延长期”·缴费截止日：2024-02-28 → 2024-02-29"]
         assert load(yes=True).changed
         assert not load().changed
 
