@@ -143,6 +143,7 @@ STATUSES = Section(
         "insurance",
         "sensitive",
         "public_word",
+        "bars_proxy",
         "department",
         "form_column",
         *RULE,

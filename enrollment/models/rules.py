@@ -398,7 +398,8 @@ class StatusKind(Rule):
 
     ``order`` decides in which column a person with several statuses counts; ``bucket`` says what
     the status does to base and cover (C97: 参军 is deducted in one county, covered elsewhere in
-    another). ``insurance`` names the insurance it proves, for 疑似重复参保 (C109).
+    another). ``insurance`` names the insurance it proves, for 疑似重复参保 (C109). Whoever is
+    insured otherwise, or is of a kind that ``bars_proxy``, is held back before the state pays.
     """
 
     class Bucket(models.TextChoices):
@@ -423,6 +424,9 @@ class StatusKind(Rule):
     insurance = models.TextField("所参保险", choices=Insurance.choices, null=True, blank=True)
     sensitive = models.BooleanField("敏感", default=False)
     public_word = models.TextField("页面用语", blank=True)
+    bars_proxy = models.BooleanField(
+        "代缴前须核对", default=False, help_text="如死亡、服刑；写明所参保险的不必再写"
+    )
     department = models.ForeignKey(
         Department, on_delete=models.PROTECT, null=True, blank=True, verbose_name="提供部门"
     )

@@ -1,4 +1,4 @@
-"""The model, by room: the county's rules, and what holds for people."""
+"""The model, by room: the county's rules, what holds for people, and what is settled."""
 
 from subsidies.models.people import (
     AttributeRecord,
@@ -17,18 +17,30 @@ from subsidies.models.rules import (
     Standard,
     SubsidyRule,
 )
+from subsidies.models.settlement import (
+    Clearance,
+    Declaration,
+    DifferenceEntry,
+    Recovery,
+    Settlement,
+)
 
 __all__ = [
     "AttributeRecord",
     "Category",
     "CategoryLine",
+    "Clearance",
+    "Declaration",
     "DepartmentAlias",
+    "DifferenceEntry",
     "Entitlement",
     "Estimate",
     "EventRecord",
     "ExtraHelp",
     "FundingPart",
     "NilReturn",
+    "Recovery",
+    "Settlement",
     "Standard",
     "Subsidy",
     "SubsidyRule",

@@ -14,7 +14,8 @@ from enrollment.scope import Placed, PlacedQuerySet
 from subsidies.models.rules import Category, Standard
 
 
-def _person(related_name: str) -> models.ForeignKey:
+def person_key(related_name: str) -> models.ForeignKey:
+    """A fact's person: no constraint, no index of its own, as facts are written in bulk."""
     return models.ForeignKey(
         Person,
         models.PROTECT,
@@ -37,7 +38,7 @@ class Entitlement(Placed):
     policy_year = models.ForeignKey(
         "enrollment.PolicyYear", models.PROTECT, related_name="entitlements"
     )
-    person = _person("entitlements")
+    person = person_key("entitlements")
     category = models.ForeignKey(
         Category,
         models.PROTECT,
@@ -91,7 +92,7 @@ class AttributeRecord(Placed):
     """属性登记: somebody recorded that a person has an attribute, such as 返乡务工 (C11)."""
 
     policy_year = models.ForeignKey("enrollment.PolicyYear", models.PROTECT, related_name="+")
-    person = _person("attribute_records")
+    person = person_key("attribute_records")
     attribute = models.ForeignKey("enrollment.Attribute", models.PROTECT, related_name="+")
     evidence = models.TextField("依据", blank=True)
     recorded_by = models.ForeignKey(
@@ -121,7 +122,7 @@ class EventRecord(Placed):
     """
 
     policy_year = models.ForeignKey("enrollment.PolicyYear", models.PROTECT, related_name="+")
-    person = _person("event_records")
+    person = person_key("event_records")
     event = models.ForeignKey("enrollment.EventRule", models.PROTECT, related_name="+")
     event_date = models.DateField("事由日期", null=True, blank=True)
     evidence = models.TextField("凭据", blank=True)
@@ -164,7 +165,7 @@ class ExtraHelp(Placed):
     """另行扶持: help of a township, collective or unit on top of the subsidy, in yuan (C114)."""
 
     policy_year = models.ForeignKey("enrollment.PolicyYear", models.PROTECT, related_name="+")
-    person = _person("extra_help")
+    person = person_key("extra_help")
     giver = models.TextField("扶持单位")
     amount = models.DecimalField("金额（元）", max_digits=10, decimal_places=2)
     recorded_by = models.ForeignKey(
@@ -207,7 +208,7 @@ class Assessed(Placed):
         db_constraint=False,
         db_index=False,
     )
-    person = _person("+")
+    person = person_key("+")
     tier = models.ForeignKey(
         "enrollment.Tier",
         models.PROTECT,
