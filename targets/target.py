@@ -417,58 +417,6 @@ def latest(
     )
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Issued and computed side by side for one unit (or the total)."""
-
-    region: Region
-    issued: Target | None
-    computed: DraftRow | None
-
-    @property
-    def target(self) -> int | None:
-        """Computed target − issued target; None where one of them is missing."""
-        return self._minus("target")
-
-    @property
-    def base(self) -> int | None:
-        return self._minus("base")
-
-    @property
-    def population(self) -> int | None:
-        return self._minus("population")
-
-    @property
-    def deductions(self) -> int | None:
-        return self._minus("deductions")
-
-    def _minus(self, name: str) -> int | None:
-        new, old = getattr(self.computed, name, None), getattr(self.issued, name, None)
-        return None if new is None or old is None else new - old
-
-
-def differences(
-    policy_year: PolicyYear,
-    *,
-    region: Region | None = None,
-    on: date | None = None,
-    draft: Draft | None = None,
-) -> list[Difference]:
-    """The issued numbers with what the register says now beside them; the last one is the total.
-
-    A ``draft`` already computed is used as it is.
-    """
-    draft = draft or compute(policy_year, region=region)
-    issued = in_force(policy_year, on=on or timezone.localdate()).own
-    computed = {row.region.pk: row for row in draft.rows}
-    rows = [
-        Difference(unit, issued.get(unit.pk), computed.get(unit.pk))
-        for unit in units(draft.region)
-        if unit.pk in issued or unit.pk in computed
-    ]
-    return [*rows, Difference(draft.region, issued.get(draft.region.pk), draft.total)]
-
-
 def remark(version: TargetVersion) -> str:
     """Why the issued total differs from the sum of its rows; empty where it does not."""
     rows = list(version.targets.select_related("region"))

@@ -8,7 +8,7 @@ import pytest
 from enrollment.failure import Failure
 from enrollment.models import AuditEvent, PolicyYear, StatusKind
 from enrollment.tests.cast import SHANGHAI, Cast, make_person, make_status
-from targets import target
+from targets import comparison, target
 from targets.models import TargetRule, TargetVersion
 from targets.tests.annex import JINZHAI, JINZHAI_TOTAL, TIES
 
@@ -165,7 +165,7 @@ def test_issuing_freezes_the_numbers(cast, rule):
     assert (issued.number, issued.state, issued.source) == (1, "issued", "computed")
     frozen = issued.targets.get(region=cast.county)
     assert (frozen.population, frozen.target) == (14, 13)
-    east, _, total = target.differences(cast.year)
+    east, _, total = comparison.differences(cast.year)
     assert (east.population, total.population, total.target) == (5, 5, 5)
     actions = list(AuditEvent.objects.order_by("pk").values_list("action", flat=True))
     assert actions == ["draft_targets", "issue_targets"]

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,10 +15,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from enrollment import people
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
-from enrollment.models import StatusKind
-from targets import target
+from enrollment.models import Region, StatusKind
+from targets import comparison, target
 from targets.models import TargetRule, TargetVersion
 from targets.navigation import address
+from targets.progress import Figure
 
 
 class IssueForm(forms.Form):
@@ -44,8 +45,10 @@ class IssueForm(forms.Form):
 def targets(request: HttpRequest, county: str, year: int) -> HttpResponse:
     """Issued numbers with what the register says now beside them, unit by unit."""
     place = enter(request, county, year)
+    if "version" in request.GET:
+        return _version(request, place)
     draft = target.compute(place.policy_year, region=place.region)
-    *rows, total = target.differences(place.policy_year, region=place.region, draft=draft)
+    *rows, total = comparison.differences(place.policy_year, region=place.region, draft=draft)
     latest = target.latest(place.policy_year, place.region)
     versions = TargetVersion.objects.filter(
         policy_year=place.policy_year, set_by=place.region
@@ -56,8 +59,8 @@ def targets(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "place": place,
         "policy_year": place.policy_year,
         "region": place.region,
-        "rows": rows,
-        "total": total,
+        "rows": [{"row": row, "urls": _names_urls(place, row.region)} for row in rows],
+        "total": {"row": total, "urls": _names_urls(place, place.region)},
         "remark": target.remark(latest) if latest else "",
         "draft": draft,
         "items": _items(request, place, draft),
@@ -69,6 +72,68 @@ def targets(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "draft_url": _table_url(place, draft="1") if draft.total.target is not None else "",
     }
     return render(request, "targets/targets.html", context)
+
+
+def _version(request: HttpRequest, place: Place) -> HttpResponse:
+    """One version, in force or not, and what it changed; a draft only for those who may issue."""
+    asked = request.GET["version"]
+    versions = TargetVersion.objects.filter(policy_year=place.policy_year, set_by=place.region)
+    if not place.user.job.may_issue:
+        versions = versions.filter(state=TargetVersion.State.ISSUED)
+    numbers = versions.select_related("issued_by", "set_by").order_by("-number")
+    version = next((one for one in numbers if str(one.number) == asked), None)
+    if version is None:
+        raise Http404
+    earlier = comparison.before(version)
+    rows, total = comparison.changes(version, earlier)
+    context = {
+        "page_title": f"任务第 {version.number} 版",
+        "answer": _version_answer(version, earlier, rows, total),
+        "place": place,
+        "policy_year": place.policy_year,
+        "region": place.region,
+        "version": version,
+        "earlier": earlier,
+        "in_force": version == target.latest(place.policy_year, place.region),
+        "rows": rows,
+        "total": total,
+        "remark": target.remark(version),
+        "tabs": [
+            {
+                "label": f"第 {one.number} 版",
+                "url": address(
+                    "targets:targets", place.policy_year, place.region, version=one.number
+                ),
+                "active": one == version,
+            }
+            for one in numbers
+        ],
+        "back_url": address("targets:targets", place.policy_year, place.region),
+    }
+    return render(request, "targets/targets_version.html", context)
+
+
+def _version_answer(
+    version: TargetVersion,
+    earlier: TargetVersion | None,
+    rows: list[comparison.Change],
+    total: comparison.Change | None,
+) -> str:
+    stated = f"{version.issued_on:%Y-%m-%d} 下达" if version.issued_on else "还没有下达"
+    words = f"{version.set_by.path}任务第 {version.number} 版，{stated}"
+    if version.document:
+        words += f"，{version.document}"
+    if total is not None and total.after is not None:
+        words += f"：合计 {total.after.target:,} 人"
+    if earlier is None:
+        return f"{words}。这是第一次下达，没有上一版可比。"
+    changed = sum(1 for row in rows if row.differs)
+    if not changed:
+        return f"{words}。各单位任务数与第 {earlier.number} 版相同。"
+    more = ""
+    if total is not None and total.target:
+        more = f"，合计{'增加' if total.target > 0 else '减少'} {abs(total.target):,} 人"
+    return f"{words}。与第 {earlier.number} 版相比，{changed} 个单位有变动{more}。"
 
 
 @require_POST
@@ -159,7 +224,7 @@ def _differs(row: dict[str, Any]) -> bool:
     return row["before"].target != row["target"].target
 
 
-def _answer(place: Place, total: target.Difference, latest: TargetVersion | None) -> str:
+def _answer(place: Place, total: comparison.Difference, latest: TargetVersion | None) -> str:
     name = place.region.path
     issued, computed = total.issued, total.computed
     drafted = computed.target if computed and computed.population else None
@@ -183,6 +248,23 @@ def _answer(place: Place, total: target.Difference, latest: TargetVersion | None
     )
 
 
+def _names_urls(place: Place, region: Region) -> dict[str, str]:
+    """Where the computed figures of a unit open to names, for those who see people."""
+    if not place.user.job.sees_people:
+        return {}
+    figures = {
+        "population": Figure.POPULATION,
+        "deductions": Figure.DEDUCTED,
+        "base": Figure.BASE,
+    }
+    return {key: _names_url(place, region, figure) for key, figure in figures.items()}
+
+
+def _names_url(place: Place, region: Region, figure: Figure, **query: str) -> str:
+    url = reverse("targets:progress-names", args=[place.county.key, place.policy_year.year, figure])
+    return f"{url}?{urlencode({'region': region.key} | query)}"
+
+
 def _items(request: HttpRequest, place: Place, draft: target.Draft) -> list[dict[str, Any]]:
     """Deductions by status; below the county the sensitive ones are one line 特殊情形."""
     kinds = {one.name: one for one in StatusKind.objects.filter(policy_year=place.policy_year)}
@@ -190,4 +272,12 @@ def _items(request: HttpRequest, place: Place, draft: target.Draft) -> list[dict
     for name, count in draft.total.items.items():
         word = people.status_word(kinds[name], place.user) if name in kinds else name
         lines[word] = lines.get(word, 0) + count
-    return [{"word": word, "people": count} for word, count in lines.items()]
+    opens = place.user.job.sees_people
+    return [
+        {
+            "word": word,
+            "people": count,
+            "url": _names_url(place, place.region, Figure.DEDUCTED, kind=word) if opens else "",
+        }
+        for word, count in lines.items()
+    ]
