@@ -77,12 +77,15 @@ def counts(
 ) -> dict[int, list[int]]:
     """Insured people per unit below a region (per village itself for a village), at each cut-off.
 
-    Returns {region id: [people at cuts[0], people at cuts[1], …]}; units without any are missing.
+    Returns {region id: [people at cuts[0], people at cuts[1], …, of those at cuts[0] who were not
+    at cuts[1], …]}; units without any are missing. ``gained_in`` lists the latter.
     """
     names = [f"cut{number}" for number in range(len(cuts))]
+    counted = [f"count(*) FILTER (WHERE person.{name})" for name in names]
+    counted += [f"count(*) FILTER (WHERE person.cut0 AND NOT person.{one})" for one in names[1:]]
     sql = COUNT.format(
         rules=", ".join(f"{RULE.format(cut=f'%({name})s')} AS {name}" for name in names),
-        counts=", ".join(f"count(*) FILTER (WHERE person.{name})" for name in names),
+        counts=", ".join(counted),
         place=place_below(region),
         scope=f"{region.level}_id",
         facts=facts_of(policy_year),
@@ -144,6 +147,23 @@ def insured_in(
     """
     here = counting_in(policy_year, region, viewer=viewer)
     return here.filter(pk__in=members(policy_year, until=until, among=few(here, region)))
+
+
+def gained_in(
+    policy_year: PolicyYear,
+    region: Region,
+    *,
+    until: datetime,
+    since: datetime,
+    viewer: Any = None,
+) -> PersonQuerySet:
+    """Insured people of a region at ``until`` who were not at ``since``.
+
+    With the moments the other way round: who no longer is, because of a refund.
+    """
+    here = insured_in(policy_year, region, until=until, viewer=viewer)
+    before = members(policy_year, until=since, among=few(here, region))
+    return here.exclude(pk__in=before)
 
 
 def few(people: PersonQuerySet, region: Region) -> PersonQuerySet | None:

@@ -4,7 +4,7 @@ The list is read through a server-side cursor and written as it comes: half a mi
 no more memory than fifty. Nobody's full number leaves the portal this way.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import IO
 
@@ -62,15 +62,19 @@ def names(
     viewer: User,
     until: datetime | None = None,
     form: str = "xlsx",
+    kinds: Sequence[StatusKind] | None = None,
+    item: str = "",
 ) -> int:
     """Write the people behind a figure of a region, as the viewer may see them; returns how many.
 
+    ``kinds`` narrows the deducted, and ``item`` is what the viewer's pages call these kinds.
     Raises Failure for a figure there is not, or a list longer than a worksheet.
     """
     at = until or timezone.now()
-    found = progress.names(policy_year, region, figure, until=at, viewer=viewer)
+    found = progress.names(policy_year, region, figure, until=at, viewer=viewer, kinds=kinds)
+    label = Figure(figure).label + (f"（{item}）" if item else "")
     sheet = Sheet(
-        f"{region.path}{policy_year.year}年度{Figure(figure).label}名单",
+        f"{region.path}{policy_year.year}年度{label}名单",
         f"截至 {_minute(at)}　导出 {_minute(timezone.now())}　"
         f"{viewer.full_name or viewer.username}　证件号码和联系电话不含完整号码",
         COLUMNS,
@@ -103,8 +107,8 @@ def lines(
         policy_year=policy_year, person=OuterRef("pk")
     )
     paid = counted.order_by().values("person").annotate(sum=Sum("amount")).values("sum")
-    yes: Expression = Value(figure in (Figure.INSURED, Figure.DEDUCTED_INSURED))
-    if figure in (Figure.POPULATION, Figure.DEDUCTED, Figure.BASE):
+    yes: Expression = Value(figure in progress.ALL_INSURED)
+    if figure in progress.PARTLY_INSURED:
         among = insured.few(found, region)
         members = insured.members(policy_year, until=until, among=among)
         yes = ExpressionWrapper(Q(pk__in=members), BooleanField())

@@ -5,13 +5,14 @@ figure: people covered ÷ the population the policy names; see ``participation``
 means payments made by then, under today's register and the targets in force then.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from enrollment import insured, questions
@@ -43,6 +44,11 @@ class Row:
     since_yesterday: int | None = None
     """Insured now less insured 24 hours before the cut-off."""
     since_last_week: int | None = None
+    joined_since_yesterday: int | None = None
+    """Of those insured now, who was not then; less ``since_yesterday``: who left by a refund."""
+    joined_since_last_week: int | None = None
+    missing: int | None = None
+    """应参未参: on the roll, not deducted, not insured; where it was asked for."""
     population: int | None = None
     """Of the issued target, with deductions and base; NULL where the notice gives none."""
     deductions: int | None = None
@@ -63,6 +69,15 @@ class Row:
     def gap(self) -> int | None:
         """People still missing to the target; 0 when it is reached."""
         return None if self.target is None else max(self.target - self.insured, 0)
+
+    @property
+    def left_since_yesterday(self) -> int | None:
+        """Insured 24 hours before the cut-off and no longer."""
+        return _less(self.joined_since_yesterday, self.since_yesterday)
+
+    @property
+    def left_since_last_week(self) -> int | None:
+        return _less(self.joined_since_last_week, self.since_last_week)
 
 
 @dataclass
@@ -102,24 +117,31 @@ def of(
     until: datetime | None = None,
     changes: bool = False,
     drafts: bool = False,
+    missing: bool = False,
 ) -> Progress:
     """Progress of a region (the county without one) by its children.
 
     ``changes`` adds the change since yesterday and last week; ``drafts`` the computed target of
-    units that have no issued one.
+    units that have no issued one; ``missing`` how many should be insured and are not.
     """
     region = region or policy_year.county
     at = until or timezone.now()
     cuts = [at, at - DAY, at - WEEK] if changes else [at]
     counted = insured.counts(policy_year, region, cuts=cuts)
+    absent = _missing(policy_year, region, at) if missing else None
     plan = targets.in_force(policy_year, on=timezone.localdate(at))
     below = targets.units(region)
     tasked = {unit.pk for unit in below if plan.target(unit.pk) is not None}
     quiet = [unit for unit in below if unit.pk not in tasked and unit.pk not in counted]
     shown = targets.stand(below, tasked=tasked, peopled={*counted, *_peopled(quiet)})
-    rows = [_row(unit, counted.get(unit.pk) or [0] * len(cuts), plan) for unit in shown]
-    added = [sum(row[cut] for row in counted.values()) for cut in range(len(cuts))]
+    width = 2 * len(cuts) - 1
+    rows = [_row(unit, counted.get(unit.pk) or [0] * width, plan) for unit in shown]
+    added = [sum(row[place] for row in counted.values()) for place in range(width)]
     total = _row(region, added, plan)
+    if absent is not None:
+        for row in rows:
+            row.missing = absent.get(row.region.pk, 0)
+        total.missing = sum(absent.values())
     if drafts and (total.target is None or any(row.target is None for row in rows)):
         _add_drafts(policy_year, rows, total)
     return Progress(policy_year, region, at, rows, total)
@@ -128,11 +150,24 @@ def of(
 def _row(region: Region, people: list[int], plan: targets.InForce) -> Row:
     row = Row(region, plan.target(region.pk), people[0], summed=plan.summed(region.pk))
     if len(people) > 1:
-        row.since_yesterday, row.since_last_week = people[0] - people[1], people[0] - people[2]
+        now, yesterday, last_week, *joined = people
+        row.since_yesterday, row.since_last_week = now - yesterday, now - last_week
+        row.joined_since_yesterday, row.joined_since_last_week = joined
     if own := plan.own.get(region.pk):
         row.population, row.deductions, row.base = own.population, own.deductions, own.base
         row.note = own.note
     return row
+
+
+def _missing(policy_year: PolicyYear, region: Region, at: datetime) -> dict[int, int]:
+    """The length of the list 应参未参 of each unit below a region."""
+    found = names(policy_year, region, Figure.MISSING, until=at).order_by()
+    by = found.values_list(insured.place_below(region))
+    return dict(by.annotate(people=Count("pk")))
+
+
+def _less(joined: int | None, net: int | None) -> int | None:
+    return None if joined is None or net is None else joined - net
 
 
 def _peopled(units: list[Region]) -> set[int]:
@@ -173,6 +208,23 @@ class Figure(models.TextChoices):
     DEDUCTED = "deductions", "已扣减"
     BASE = "base", "参保基数"
     DEDUCTED_INSURED = "deducted_insured", "扣减后又参保"
+    JOINED_DAY = "joined_day", "较昨日新增"
+    LEFT_DAY = "left_day", "较昨日退费退出"
+    JOINED_WEEK = "joined_week", "较上周新增"
+    LEFT_WEEK = "left_week", "较上周退费退出"
+
+
+CHANGES = {
+    Figure.JOINED_DAY: DAY,
+    Figure.LEFT_DAY: DAY,
+    Figure.JOINED_WEEK: WEEK,
+    Figure.LEFT_WEEK: WEEK,
+}
+"""The figures that compare two moments, and how far these lie apart."""
+ALL_INSURED = (Figure.INSURED, Figure.DEDUCTED_INSURED, Figure.JOINED_DAY, Figure.JOINED_WEEK)
+"""The lists that hold nobody but insured people."""
+PARTLY_INSURED = (Figure.POPULATION, Figure.DEDUCTED, Figure.BASE)
+"""The lists whose people may be insured or not; in the others nobody is."""
 
 
 def names(
@@ -182,15 +234,23 @@ def names(
     *,
     until: datetime | None = None,
     viewer: Any = None,
+    kinds: Sequence[StatusKind] | None = None,
 ) -> PersonQuerySet:
     """The people behind a figure of a region; the list's length is the figure.
 
     With a viewer, only what lies in the viewer's area, by the place the figure counts at: the
-    enrolment for insured people, the register for all others.
+    enrolment for insured people, the register for all others. ``kinds`` narrows the deducted to
+    those whom one of these takes out, each person under the first kind in the policy's order.
     """
     day = policy_year.base_date or timezone.localdate(until or timezone.now())
     if figure == Figure.INSURED:
         return insured.insured_in(policy_year, region, until=until, viewer=viewer)
+    if figure in CHANGES:
+        at = until or timezone.now()
+        moments = {"until": at, "since": at - CHANGES[Figure(figure)]}
+        if figure in (Figure.LEFT_DAY, Figure.LEFT_WEEK):
+            moments = {"until": moments["since"], "since": at}
+        return insured.gained_in(policy_year, region, **moments, viewer=viewer)
     if figure == Figure.DEDUCTED_INSURED:
         return questions.deducted_insured(policy_year, region, until=until, viewer=viewer)
     on_roll = Person.objects.filter(county=policy_year.county).in_region(region).on_roll(day)
@@ -202,6 +262,11 @@ def names(
     match figure:
         case Figure.POPULATION:
             return on_roll
+        case Figure.DEDUCTED if kinds is not None:
+            first = deducted(policy_year).filter(person=OuterRef("pk"))
+            first = first.order_by("kind__order", "kind_id").values("kind")[:1]
+            among = on_roll.filter(taken).annotate(taken_by=Subquery(first))
+            return among.filter(taken_by__in=[kind.pk for kind in kinds])
         case Figure.DEDUCTED:
             return on_roll.filter(taken)
         case Figure.BASE:

@@ -104,6 +104,46 @@ def test_a_list_is_as_long_as_its_figure(cast, issued, signed_in, figure):
     assert f"{expected} 人" in answer.context["answer"]
 
 
+@pytest.mark.parametrize("who", ["county_officer", "east_officer", "red_star_clerk"])
+def test_every_figure_of_the_table_opens_to_as_many_names(cast, issued, signed_in, who):
+    """Also the changes: 乙一 paid within the week, 甲一 was given back what had been paid."""
+    make_payment(cast.people["乙一"], cast.year, when="2023-12-09 09:00", serial="a")
+    make_payment(cast.people["甲一"], cast.year, "-380.00", when="2023-12-09 10:00", serial="b")
+    make_payment(cast.people["甲二"], cast.year, when="2023-12-10 10:00", serial="c")
+    browser = signed_in(getattr(cast, who))
+    page = browser.get(f"{PROGRESS}?as_of=2023-12-10").context
+    opened = []
+    for line in [*page["rows"], page["total"]]:
+        figures = [("insured_url", line["row"].insured), ("missing_url", line["row"].missing)]
+        listed = [(line[name], figure) for name, figure in figures]
+        for change in line["changes"]:
+            listed += [(change[f"{one}_url"], change[one]) for one in ("joined", "left")]
+            assert change["joined"] - change["left"] == change["net"]
+        for url, figure in listed:
+            answer = browser.get(url)
+            assert answer.context["page"].paginator.count == figure, url
+            opened.append(figure)
+    assert sum(opened) > 0
+    day, week = page["total"]["changes"]
+    if who == "red_star_clerk":
+        assert (day["joined"], day["left"], week["joined"], week["left"]) == (1, 0, 1, 1)
+
+
+def test_a_list_of_who_left_is_of_those_who_were_insured(cast, issued, signed_in):
+    make_payment(cast.people["甲一"], cast.year, "-380.00", when="2023-12-09 10:00", serial="b")
+    browser = signed_in(cast.county_officer)
+    url = reverse("targets:progress-names", args=["990001", 2024, "left_week"])
+    answer = browser.get(f"{url}?as_of=2023-12-10")
+    assert names(answer) == ["甲一"]
+    assert [tab["label"] for tab in answer.context["tabs"]][-2:] == ["较上周新增", "较上周退费退出"]
+
+
+def test_the_missing_are_told_from_the_gap_to_the_target(cast, issued, signed_in):
+    url = reverse("targets:progress-names", args=["990001", 2024, "missing"])
+    answer = signed_in(cast.county_officer).get(url).context["answer"]
+    assert answer == "示范县 应参未参 2 人；完成任务还差 3 人。"
+
+
 def test_who_was_deducted_and_paid_is_a_list_of_its_own(cast, issued, signed_in):
     make_status(cast.people["甲一"], cast.kinds["服刑"])
     url = reverse("targets:progress-names", args=["990001", 2024, "deducted_insured"])

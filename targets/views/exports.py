@@ -14,7 +14,7 @@ from enrollment.access import enter
 from enrollment.failure import Failure
 from targets import exports
 from targets.progress import Figure
-from targets.views.progress import cut_off
+from targets.views.progress import cut_off, item_asked
 
 
 @require_safe
@@ -29,6 +29,7 @@ def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResp
     if figure not in Figure.values or form not in exports.FORMS:
         raise Http404
     until, problem = cut_off(request)
+    item, kinds = item_asked(request, place, figure)
     # Has no name on the disk, and goes with the response.
     target = tempfile.TemporaryFile()  # noqa: SIM115
     try:
@@ -42,13 +43,15 @@ def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResp
             viewer=place.user,
             until=until,
             form=form,
+            kinds=kinds,
+            item=item,
         )
     except Failure as failure:
         target.close()
         messages.error(request, failure.message)
         back = reverse("targets:progress-names", args=[county, year, figure])
         return redirect(f"{back}?{urlencode({'region': place.region.key})}")
-    label = Figure(figure).label
+    label = Figure(figure).label + (f"（{item}）" if item else "")
     audit.record(
         "export",
         by=place.user,

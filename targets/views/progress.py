@@ -18,13 +18,13 @@ from django.views.decorators.http import require_safe
 
 from enrollment import audit, people
 from enrollment.access import Place, enter
-from enrollment.models import PolicyYear
+from enrollment.models import PolicyYear, StatusKind
 from enrollment.models.people import PersonQuerySet
 from enrollment.models.rules import Window
 from enrollment.templatetags.figures import rate as percent
 from targets import progress as figures
 from targets.models import Goal
-from targets.progress import Figure, Freshness, Participation, Progress, Row
+from targets.progress import CHANGES, Figure, Freshness, Participation, Progress, Row
 
 PER_PAGE = 50
 KEPT_SECONDS = 60
@@ -79,10 +79,13 @@ def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResp
     if figure not in Figure.values:
         raise Http404
     until, problem = cut_off(request)
-    found = figures.names(place.policy_year, place.region, figure, until=until, viewer=place.user)
+    item, kinds = item_asked(request, place, figure)
+    found = figures.names(
+        place.policy_year, place.region, figure, until=until, viewer=place.user, kinds=kinds
+    )
     listed = _names_page(request, place, found, until)
     count = listed["page"].paginator.count
-    label = Figure(figure).label
+    label = Figure(figure).label + (f"（{item}）" if item else "")
     audit.record(
         "open_names",
         by=place.user,
@@ -95,15 +98,38 @@ def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResp
     context = listed | {
         "page_title": f"{label}名单",
         "as_of": f"截至 {at:%Y-%m-%d %H:%M}" if at else "",
-        "answer": f"{place.region.path} {label} {count:,} 人。",
+        "answer": _names_answer(place, figure, label, count, until),
         "policy_year": place.policy_year,
         "region": place.region,
         "tabs": _tabs(request, place, figure),
-        "export_url": _url(request, place, "targets:progress-names-export", figure),
+        "export_url": _url(
+            request,
+            place,
+            "targets:progress-names-export",
+            figure,
+            **({"kind": item} if item else {}),
+        ),
         "problem": problem,
         "until": at,
     }
     return render(request, "targets/names.html", context)
+
+
+def item_asked(
+    request: HttpRequest, place: Place, figure: str
+) -> tuple[str, list[StatusKind] | None]:
+    """Which deduction the list is narrowed to: the viewer's word for it, and its kinds.
+
+    Raises Http404 for a word none of the year's kinds goes by.
+    """
+    word = request.GET.get("kind", "")
+    if not word:
+        return "", None
+    kinds = StatusKind.objects.filter(policy_year=place.policy_year)
+    meant = [kind for kind in kinds if people.status_word(kind, place.user) == word]
+    if figure != Figure.DEDUCTED or not meant:
+        raise Http404
+    return word, meant
 
 
 def _figures(
@@ -119,7 +145,9 @@ def _figures(
     key = f"progress:{policy_year.pk}:{policy_year.revision}:{region.pk}:{moment}"
     kept = cache.get(key)
     if kept is None:
-        found = figures.of(policy_year, region, until=until, changes=True, drafts=True)
+        found = figures.of(
+            policy_year, region, until=until, changes=True, drafts=True, missing=True
+        )
         whole = region.level == "county"
         shares = figures.participation(policy_year, until=until) if whole else []
         kept = (found, figures.freshness(policy_year), shares)
@@ -210,9 +238,9 @@ class Plan:
         if self.window is None or not total.target or total.insured >= total.target:
             return ""
         if self.day > self.window.pays_to:
-            return f"{self.window.name}已于 {self._words(self.window.pays_to)}结束"
+            return f"{self.window.name}已于 {self._words(self.window.pays_to)} 结束"
         if self.day < self.window.pays_from:
-            return f"{self.window.name}自 {self._words(self.window.pays_from)}开始"
+            return f"{self.window.name}自 {self._words(self.window.pays_from)} 开始"
         if not total.since_last_week:
             return "近七日没有新增，暂不预计"
         left = (self.window.pays_to - self.day).days
@@ -247,6 +275,20 @@ def _answer(place: Place, found: Progress, plan: Plan) -> str:
     return f"{words}；{later}。" if later else f"{words}。"
 
 
+def _names_answer(place: Place, figure: str, label: str, count: int, until: datetime | None) -> str:
+    """How long the list is; of the missing also how many of them the target still wants."""
+    words = f"{place.region.path} {label} {count:,} 人"
+    if figure != Figure.MISSING:
+        return f"{words}。"
+    found = figures.of(place.policy_year, place.region, until=until, drafts=True).total
+    gap = Row(found.region, found.target or found.draft, found.insured).gap
+    if gap is None:
+        return f"{words}；任务还没有下达。"
+    if not gap:
+        return f"{words}；任务已完成，这些人仍可参保。"
+    return f"{words}；完成任务还差 {gap:,} 人。"
+
+
 def _as_of(found: Progress, fresh: Freshness, *, asked: bool) -> str:
     """How new each source is, and the cut-off where one was asked for."""
     payments = f"税务数据截至 {_moment(fresh.payments)}" if fresh.payments else "税务明细还没有入库"
@@ -265,6 +307,10 @@ def _moment(at: datetime) -> str:
 def _shown(request: HttpRequest, place: Place, row: Row, plan: Plan) -> dict[str, Any]:
     """One line of the table: the row, its bar, and where its figures open."""
     target = row.target if row.target is not None else row.draft
+
+    def listed(figure: Figure) -> str:
+        return _url(request, place, "targets:progress-names", figure, region=row.region.key)
+
     return {
         "row": row,
         "target": target,
@@ -274,12 +320,26 @@ def _shown(request: HttpRequest, place: Place, row: Row, plan: Plan) -> dict[str
         "mark": plan.expected(target),
         "state": plan.state(row.insured, target),
         "url": _url(request, place, "targets:progress", region=row.region.key),
-        "insured_url": _url(
-            request, place, "targets:progress-names", Figure.INSURED, region=row.region.key
-        ),
-        "missing_url": _url(
-            request, place, "targets:progress-names", Figure.MISSING, region=row.region.key
-        ),
+        "insured_url": listed(Figure.INSURED),
+        "missing_url": listed(Figure.MISSING),
+        "changes": [
+            {
+                "label": "较昨日",
+                "net": row.since_yesterday,
+                "joined": row.joined_since_yesterday,
+                "joined_url": listed(Figure.JOINED_DAY),
+                "left": row.left_since_yesterday,
+                "left_url": listed(Figure.LEFT_DAY),
+            },
+            {
+                "label": "较上周",
+                "net": row.since_last_week,
+                "joined": row.joined_since_last_week,
+                "joined_url": listed(Figure.JOINED_WEEK),
+                "left": row.left_since_last_week,
+                "left_url": listed(Figure.LEFT_WEEK),
+            },
+        ],
     }
 
 
@@ -325,6 +385,7 @@ def _tabs(request: HttpRequest, place: Place, current: str) -> list[dict[str, An
             "active": figure == current,
         }
         for figure in Figure
+        if figure not in CHANGES or CHANGES[figure] == CHANGES.get(Figure(current))
     ]
 
 
