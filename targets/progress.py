@@ -263,8 +263,8 @@ def names(
         case Figure.POPULATION:
             return on_roll
         case Figure.DEDUCTED if kinds is not None:
-            first = deducted(policy_year).filter(person=OuterRef("pk"))
-            first = first.order_by("kind__order", "kind_id").values("kind")[:1]
+            own = deducted(policy_year).filter(person=OuterRef("pk"))
+            first = own.order_by("kind__order", "kind_id").values("kind")[:1]
             among = on_roll.filter(taken).annotate(taken_by=Subquery(first))
             return among.filter(taken_by__in=[kind.pk for kind in kinds])
         case Figure.DEDUCTED:
