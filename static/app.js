@@ -91,6 +91,12 @@
       if (search) { event.preventDefault(); search.focus(); search.select(); }
     } else if (event.key === "j" || event.key === "k") {
       step(event.key === "j" ? 1 : -1);
+    } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && (target === body || target.matches("main, table[data-keys] tr")) && document.querySelector("table.homes")) {
+      event.preventDefault();
+      step(event.key === "ArrowDown" ? 1 : -1);
+    } else if ((event.key === "n" || event.key === "p") && document.querySelector("[data-next], [data-previous]")) {
+      const turn = document.querySelector(event.key === "n" ? "[data-next]" : "[data-previous]");
+      if (turn) turn.click();
     } else if (event.key === "Enter" && target.matches("table[data-keys] tr")) {
       const link = target.querySelector("[data-open]") || target.querySelector("a");
       if (link) link.click();

@@ -23,8 +23,15 @@ class Item:
     url_name: str
     icon: str
     may: tuple[str, ...] = ()
+    village: bool | None = None
+    """Only for those of a village, or only for those above; None: for both."""
+
+    also: tuple[str, ...] = ()
+    """How the names of its further pages begin."""
 
     def open_to(self, user: User) -> bool:
+        if self.village is not None and self.village != (user.job.level == "village"):
+            return False
         return not self.may or any(getattr(user.job, permission) for permission in self.may)
 
 
@@ -32,7 +39,18 @@ RAIL: list[tuple[str, list[Item]]] = [
     (
         "办理",
         [
+            Item(
+                "我的村", "targets:village", "house", ("sees_people",), True, ("targets:worklist",)
+            ),
             Item("参保进度", "targets:progress", "clipboard-data", ("sees_people",)),
+            Item(
+                "待办名单",
+                "targets:village",
+                "list",
+                ("sees_people",),
+                False,
+                ("targets:worklist",),
+            ),
             Item("居民", "enrollment:residents", "people", ("sees_people",)),
             Item("名册", "enrollment:rosters", "file-earmark-spreadsheet", ("sees_rosters",)),
             Item("名单报送", "subsidies:duties", "calendar3", ("own_department", "may_issue")),
@@ -118,7 +136,8 @@ def _rail(user: User, place: Place, current: str) -> list[dict[str, Any]]:
                 "label": item.label,
                 "url": address(item.url_name, place.policy_year, region),
                 "icon": item.icon,
-                "active": current == item.url_name or current.startswith(f"{item.url_name}-"),
+                "active": current == item.url_name
+                or current.startswith((f"{item.url_name}-", *item.also)),
             }
             for item in items
             if item.open_to(user)

@@ -2,11 +2,18 @@
 
 from django.urls import URLPattern, path
 
-from targets.views import exports, home, person, policy, progress, tables, targets
+from targets.views import exports, home, person, policy, progress, tables, targets, village
 
 app_name = "targets"
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
+    path("<str:county>/<int:year>/village/", village.village, name="village"),
+    path("<str:county>/<int:year>/worklist/<str:name>/", village.listing, name="worklist"),
+    path(
+        "<str:county>/<int:year>/worklist/<str:name>/home/<int:pk>/",
+        village.home,
+        name="worklist-home",
+    ),
     path("<str:county>/<int:year>/progress/", progress.progress, name="progress"),
     path("<str:county>/<int:year>/names/<str:figure>/", progress.names, name="progress-names"),
     path(

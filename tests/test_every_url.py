@@ -68,6 +68,12 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "enrollment:rosters-withdraw": ({"pk": "roster"}, APPLIES),
     "enrollment:rosters-problems": ({"pk": "roster"}, APPLIES),
     "enrollment:rosters-original": ({"pk": "roster"}, APPLIES),
+    "targets:village": ({}, SEES_PEOPLE),
+    "targets:worklist": ({"name": "missing"}, SEES_PEOPLE),
+    "targets:worklist-home": (
+        {"name": "missing", "pk": "person"},
+        SEES_PEOPLE - {"west_officer"},
+    ),
     "targets:progress": ({}, SEES_PEOPLE),
     "targets:progress-names": ({"figure": "missing"}, SEES_PEOPLE),
     "targets:progress-names-export": ({"figure": "missing"}, SEES_PEOPLE),

@@ -1,6 +1,7 @@
 """The model, by room: places, users, years and their rules, people, enrolments, rosters."""
 
 from enrollment.models.audit import AuditEvent, AuditSeal
+from enrollment.models.births import Birth
 from enrollment.models.enrolments import Cover, Enrollment, Payment
 from enrollment.models.jobs import Job, JobState
 from enrollment.models.people import DOC_TYPES, Household, Person, Status
@@ -25,6 +26,7 @@ __all__ = [
     "DOC_TYPES",
     "AuditEvent",
     "AuditSeal",
+    "Birth",
     "Cover",
     "Enrollment",
     "Fate",

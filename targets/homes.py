@@ -1,0 +1,169 @@
+"""一户一户: the people of a list as households, so that one sees who in the family is missing."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from django.db.models import BigIntegerField, Case, Count, F, Min, OuterRef, Q, Subquery, When
+from django.db.models.functions import Coalesce
+from django.db.models.query import QuerySet
+from django.utils import timezone
+
+from enrollment import births
+from enrollment import people as persons
+from enrollment.models import Birth, Household, Person, PolicyYear, Region, User
+from enrollment.models.people import PersonQuerySet
+from enrollment.models.rules import EventRule
+from enrollment.people import Line
+from subsidies.models import Entitlement
+
+HOUSE, MOST, BORN = "house", "most", "born"
+SORTS = {HOUSE: "按户号", MOST: "未参保人数多的在前", BORN: "出生早的在前"}
+HIDDEN = "特殊情形"
+
+
+@dataclass
+class Member:
+    """Somebody of a household, and why they are on the list or not."""
+
+    line: Line
+    listed: bool
+    identities: list[str] = field(default_factory=list)
+    last_day: date | None = None
+    """Of a newborn: the last day in time."""
+    days_left: int | None = None
+
+    @property
+    def person(self) -> Person:
+        return self.line.person
+
+
+@dataclass
+class Home:
+    """One household, or one person who is in none; ``anchor`` is a person on the list."""
+
+    key: int
+    anchor: int
+    village: Region
+    household: Household | None
+    members: list[Member]
+
+    @property
+    def listed(self) -> list[Member]:
+        return [one for one in self.members if one.listed]
+
+    @property
+    def others(self) -> list[Member]:
+        return [one for one in self.members if not one.listed]
+
+    @property
+    def name(self) -> str:
+        """The head's name, else that of the first member."""
+        heads = [one for one in self.members if one.person.relation == "户主"]
+        return (heads or self.members)[0].person.name
+
+
+def keys(listed: PersonQuerySet, policy_year: PolicyYear, *, sort: str = HOUSE) -> QuerySet:
+    """The homes of the people of a list, in order: {home, anchor, listed} each."""
+    home = Coalesce("household_id", F("pk") * -1, output_field=BigIntegerField())
+    found = (
+        listed.order_by()
+        .annotate(home=home)
+        .values("home")
+        .annotate(
+            anchor=Min("pk"),
+            listed=Count("pk"),
+            place=Min("town_id"),
+            spot=Min("village_id"),
+            number=Min("household__number"),
+        )
+    )
+    if sort == MOST:
+        return found.order_by("-listed", "place", "spot", "number", "home")
+    if sort == BORN:
+        days = Birth.objects.filter(policy_year=policy_year, person=OuterRef("pk"))
+        found = found.annotate(day=Min(Subquery(days.values("born_on")[:1])))
+        return found.order_by(F("day").asc(nulls_last=True), "place", "spot", "number", "home")
+    return found.order_by("place", "spot", "number", "home")
+
+
+def homes(
+    rows: Iterable[dict[str, int]],
+    listed: PersonQuerySet,
+    policy_year: PolicyYear,
+    viewer: User,
+    *,
+    until: datetime | None = None,
+) -> list[Home]:
+    """The homes of one page with all members the viewer may see, whatever their number."""
+    wanted = list(rows)
+    households = [row["home"] for row in wanted if row["home"] > 0]
+    alone = [-row["home"] for row in wanted if row["home"] < 0]
+    here = Q(household__in=households) | Q(pk__in=alone)
+    found = list(
+        Person.objects.filter(here, pk__in=persons.visible(viewer, policy_year).values("pk"))
+        .select_related("village", "town", "household")
+        .order_by(Case(When(relation="户主", then=0), default=1), "birth", "pk")
+    )
+    on_list = set(listed.filter(here).values_list("pk", flat=True))
+    day = timezone.localdate(until or timezone.now())
+    event = births.rule(policy_year)
+    lines = persons.lines(found, policy_year, viewer, until=until)
+    ids = [one.pk for one in found]
+    last_days = _last_days(policy_year, ids, event)
+    words = identities(policy_year, ids, viewer, on=day)
+    by_home: dict[int, list[Member]] = {}
+    for line in lines:
+        person = line.person
+        last = last_days.get(person.pk)
+        if line.left and person.pk not in on_list:
+            continue
+        by_home.setdefault(person.household_id or -person.pk, []).append(
+            Member(
+                line,
+                person.pk in on_list,
+                words.get(person.pk, []),
+                last,
+                births.days_left(last, day) if last and not line.insured else None,
+            )
+        )
+    return [
+        Home(row["home"], row["anchor"], members[0].person.village, members[0].person.household,
+             members)
+        for row in wanted
+        if (members := by_home.get(row["home"]))
+    ]  # fmt: skip
+
+
+def identities(
+    policy_year: PolicyYear, ids: Iterable[int], viewer: User, *, on: date
+) -> dict[int, list[str]]:
+    """The subsidised identities people hold, in words fit for the viewer (C116)."""
+    held = (
+        Entitlement.objects.filter(
+            policy_year=policy_year,
+            person__in=list(ids),
+            removed_on=None,
+            category__purpose="subsidy",
+        )
+        .exclude(valid_to__lt=min(on, policy_year.benefit_to or on))
+        .select_related("category")
+        .order_by("category__order", "pk")
+    )
+    open_words = persons.sees_sensitive(viewer)
+    found: dict[int, list[str]] = {}
+    for one in held:
+        category = one.category
+        word = category.name
+        if category.sensitive and not open_words:
+            word = category.public_word or HIDDEN
+        if word not in found.setdefault(one.person_id, []):
+            found[one.person_id].append(word)
+    return found
+
+
+def _last_days(policy_year: PolicyYear, ids: list[int], event: EventRule | None) -> dict[int, date]:
+    if event is None:
+        return {}
+    told = Birth.objects.filter(policy_year=policy_year, person__in=ids)
+    return {one.person_id: births.last_day(one.born_on, event) for one in told}

@@ -1,0 +1,326 @@
+"""我的村: how far the village is, whom to see next, household by household."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.cache import cache
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from enrollment import audit, people, questions
+from enrollment.access import Place, enter
+from enrollment.models import Person, Status
+from enrollment.models.people import PersonQuerySet
+from enrollment.templatetags.figures import rate as percent
+from targets import homes as households
+from targets import progress as figures
+from targets import worklist
+from targets.progress import Progress
+from targets.views.progress import KEPT_SECONDS, Plan, cut_off
+from targets.worklist import Todo, Worklist
+
+PER_PAGE = 30
+REASONS = {"": "全部", "none": "没有说明的", "some": "已说明的（异地、职工参保等）"}
+UNITS = (worklist.MISSING, worklist.LAPSED, worklist.HARDSHIP, worklist.NEWBORN)
+
+
+@require_safe
+def village(request: HttpRequest, county: str, year: int) -> HttpResponse:
+    """Done, target, still missing, and every list with its length; above the village summed."""
+    place = enter(request, county, year, may="sees_people")
+    until, problem = cut_off(request)
+    found, lists = _figures(place, until)
+    plan = Plan.of(place.policy_year, timezone.localdate(found.as_of))
+    total = found.total
+    target = total.target if total.target is not None else total.draft
+    at = timezone.localtime(found.as_of)
+    open_questions = questions.counts(place.policy_year, place.region, viewer=place.user)
+    asked = {
+        word: sum(unit.get(kind, 0) for unit in open_questions.values())
+        for kind, word in questions.KINDS.items()
+    }
+    context = {
+        "page_title": "我的村" if place.region.level == "village" else "待办名单",
+        "as_of": f"统计 {at:%Y-%m-%d %H:%M}",
+        "answer": _answer(place, found, lists, target),
+        "policy_year": place.policy_year,
+        "region": place.region,
+        "lists": lists,
+        "target": target,
+        "insured": total.insured,
+        "rate": figures.share(total.insured, target),
+        "mark": plan.expected(target),
+        "state": plan.state(total.insured, target),
+        "drafted": total.target is None and target is not None,
+        "todos": [_todo(request, place, one) for one in lists.todos],
+        "unit_headings": [worklist.TITLES[key] for key in UNITS],
+        "units": [
+            {
+                "region": unit.region,
+                "url": _url(request, place, "targets:village", region=unit.region.key),
+                "cells": [
+                    {
+                        "number": unit.counts.get(key) if lists.asked[key].people is not None
+                        else None,
+                        "url": _url(
+                            request, place, "targets:worklist", key, region=unit.region.key
+                        ),
+                        "label": f"{unit.region.name} {worklist.TITLES[key]}",
+                    }
+                    for key in UNITS
+                ],
+                "cohort": unit.cohort,
+            }
+            for unit in lists.units
+        ],
+        "questions": [
+            {
+                "label": word,
+                "number": number,
+                "url": reverse("enrollment:questions", args=[county, year])
+                + f"?{urlencode({'region': place.region.key, 'kind': kind})}",
+            }
+            for (kind, word), number in zip(questions.KINDS.items(), asked.values(), strict=True)
+        ],
+        "question_count": sum(asked.values()),
+        "problem": problem,
+        "until": timezone.localtime(until) if until else None,
+    }  # fmt: skip
+    return render(request, "targets/village.html", context)
+
+
+@require_safe
+def listing(request: HttpRequest, county: str, year: int, name: str) -> HttpResponse:
+    """One list, household by household."""
+    place = enter(request, county, year, may="sees_people")
+    titles = worklist.titles(place.policy_year)
+    if name not in titles:
+        raise Http404
+    until, problem = cut_off(request)
+    _, lists = _figures(place, until)
+    todo = lists.asked[name]
+    listed = _filtered(request, place, _people(place, name, until))
+    sort = _sort(request, name)
+    page = Paginator(households.keys(listed, place.policy_year, sort=sort), PER_PAGE).get_page(
+        request.GET.get("page")
+    )
+    rows = households.homes(page.object_list, listed, place.policy_year, place.user, until=until)
+    narrowed = any(request.GET.get(asked) for asked in ("reason", "q"))
+    count = listed.count() if narrowed else todo.people
+    audit.record(
+        "open_names",
+        by=place.user,
+        county=place.county,
+        subject=f"{place.region.path} {todo.title}",
+        address=request.META.get("REMOTE_ADDR", ""),
+        people=count,
+    )
+    context = {
+        "page_title": todo.title,
+        "answer": _listed(place, todo, count, page.paginator.count, narrowed=narrowed),
+        "policy_year": place.policy_year,
+        "region": place.region,
+        "todo": todo,
+        "page": page,
+        "rows": [{"home": one, "url": _home_url(request, place, name, one.anchor)} for one in rows],
+        "sort": sort,
+        "sorts": [
+            (word, label)
+            for word, label in households.SORTS.items()
+            if word != households.BORN or _newborns(name, lists)
+        ],
+        "reasons": list(REASONS.items()),
+        "reason": request.GET.get("reason", ""),
+        "q": request.GET.get("q", "").strip()[:20],
+        "tabs": _tabs(request, place, lists, name),
+        "back_url": _url(request, place, "targets:village"),
+        "problem": problem,
+        "until": timezone.localtime(until) if until else None,
+        "wide": place.region.level != "village",
+    }
+    return render(request, "targets/worklist.html", context)
+
+
+@require_safe
+def home(request: HttpRequest, county: str, year: int, name: str, pk: int) -> HttpResponse:
+    """One household of a list: everybody in it, and on to the next one of the village."""
+    place = enter(request, county, year, may="sees_people")
+    titles = worklist.titles(place.policy_year)
+    if name not in titles:
+        raise Http404
+    visible = people.visible(place.user, place.policy_year).select_related("village")
+    anchor = get_object_or_404(visible, pk=pk, **{place.region.level: place.region.pk})
+    until, _ = cut_off(request)
+    listed = _filtered(request, place, _people(place, name, until)).filter(
+        village=anchor.village_id
+    )
+    order = list(households.keys(listed, place.policy_year, sort=_sort(request, name)))
+    mine = anchor.household_id or -anchor.pk
+    row = {"home": mine, "anchor": anchor.pk}
+    found = households.homes([row], listed, place.policy_year, place.user, until=until)
+    if not found:
+        raise Http404
+    before, after, at = _neighbours(order, row)
+    context = {
+        "page_title": f"{found[0].name} 一户",
+        "answer": _of_home(found[0], titles[name]),
+        "policy_year": place.policy_year,
+        "region": place.region,
+        "home": found[0],
+        "key": name,
+        "title": titles[name],
+        "list_url": _url(request, place, "targets:worklist", name),
+        "next_url": _home_url(request, place, name, after["anchor"]) if after else "",
+        "previous_url": _home_url(request, place, name, before["anchor"]) if before else "",
+        "at": at,
+        "of": len(order),
+        "may_reveal": place.user.job.may_reveal,
+    }
+    audit.record(
+        "open_person",
+        by=place.user,
+        county=place.county,
+        person_id=anchor.pk,
+        address=request.META.get("REMOTE_ADDR", ""),
+    )
+    return render(request, "targets/home.html", context)
+
+
+# What pages are made of
+
+
+def _figures(place: Place, until: Any) -> tuple[Progress, Worklist]:
+    """Progress and the lists' lengths; kept a minute per revision, as progress is."""
+    policy_year, region = place.policy_year, place.region
+    moment = until.isoformat() if until else "now"
+    key = f"village:{policy_year.pk}:{policy_year.revision}:{region.pk}:{moment}"
+    kept = cache.get(key)
+    if kept is None:
+        kept = (
+            figures.of(policy_year, region, until=until, drafts=True),
+            worklist.of(policy_year, region, until=until),
+        )
+        cache.set(key, kept, KEPT_SECONDS)
+    return kept
+
+
+def _people(place: Place, key: str, until: Any) -> PersonQuerySet:
+    return worklist.people(place.policy_year, place.region, key, until=until, viewer=place.user)
+
+
+def _filtered(request: HttpRequest, place: Place, listed: PersonQuerySet) -> PersonQuerySet:
+    """The list as far as it was asked for: with or without a reason on record, by name."""
+    if reason := request.GET.get("reason"):
+        told = Status.objects.filter(
+            policy_year=place.policy_year, kind__bucket__in=["elsewhere", "covered", "none"]
+        ).values("person")
+        listed = listed.filter(pk__in=told) if reason == "some" else listed.exclude(pk__in=told)
+    if name := request.GET.get("q", "").strip()[:20]:
+        same = Person.objects.filter(county=place.county, name__contains=name)
+        listed = listed.filter(
+            Q(name__contains=name)
+            | Q(household__in=same.filter(household__isnull=False).values("household"))
+        )
+    return listed
+
+
+def _sort(request: HttpRequest, key: str) -> str:
+    asked = request.GET.get("sort", "")
+    if asked in households.SORTS:
+        return asked
+    return households.BORN if key == worklist.NEWBORN else households.HOUSE
+
+
+def _newborns(key: str, lists: Worklist) -> bool:
+    return key == worklist.NEWBORN or lists.asked[key].note == lists.asked[worklist.NEWBORN].note
+
+
+def _neighbours(order: list[dict], row: dict) -> tuple[dict | None, dict | None, int | None]:
+    """The homes before and after one, and its place; of one done meanwhile, the first is next."""
+    at = next((n for n, one in enumerate(order) if one["home"] == row["home"]), None)
+    if at is None:
+        return None, order[0] if order else None, None
+    before = order[at - 1] if at else None
+    return before, order[at + 1] if at + 1 < len(order) else None, at + 1
+
+
+def _answer(place: Place, found: Progress, lists: Worklist, target: int | None) -> str:
+    total, missing = found.total, lists.asked[worklist.MISSING]
+    done = f"{place.region.path} 已参保 {total.insured:,}"
+    if target is not None:
+        rate = figures.share(total.insured, target)
+        share = f"（{percent(rate)}）" if rate is not None else ""
+        gap = max(target - total.insured, 0)
+        left = f"还差 {gap:,}" if gap else "任务已完成"
+        done = f"{done} / 任务 {target:,}{share}，{left}"
+    else:
+        done = f"{done} 人，任务还没有下达"
+    if not missing.people:
+        return f"{done}；应参未参的人已经没有了。"
+    spread = f"，在 {missing.homes:,} 户" if missing.homes else ""
+    return f"{done}；应参未参 {missing.people:,} 人{spread}。"
+
+
+def _listed(place: Place, todo: Todo, count: int | None, homes: int, *, narrowed: bool) -> str:
+    if todo.people is None:
+        return f"{place.region.path} {todo.title}：{todo.note}。"
+    which = "按条件找到" if narrowed else ""
+    return f"{place.region.path} {todo.title} {which}{count:,} 人，在 {homes:,} 户。"
+
+
+def _of_home(one: households.Home, title: str) -> str:
+    names = "、".join(member.person.name for member in one.listed)
+    if not names:
+        return f"这一户已经没有“{title}”的人，共 {len(one.members)} 人。"
+    return f"这一户 {len(one.members)} 人，{title} {len(one.listed)} 人：{names}。"
+
+
+def _todo(request: HttpRequest, place: Place, one: Todo) -> dict[str, Any]:
+    part = ""
+    if one.people and one.part:
+        what = {worklist.HARDSHIP: "新认定", worklist.NEWBORN: "已过期限"}.get(one.key)
+        part = f"其中{what} {one.part:,} 人" if what else ""
+    return {
+        "todo": one,
+        "part": part,
+        "url": _url(request, place, "targets:worklist", one.key),
+    }
+
+
+def _tabs(
+    request: HttpRequest, place: Place, lists: Worklist, current: str
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": one.title,
+            "count": one.people,
+            "url": _url(request, place, "targets:worklist", one.key),
+            "active": one.key == current,
+        }
+        for one in lists.todos
+        if one.people is not None or one.key == current
+    ]
+
+
+def _url(request: HttpRequest, place: Place, name: str, *args: str, **query: str) -> str:
+    """A page of this year that keeps the cut-off asked for."""
+    kept = {"as_of": request.GET["as_of"]} if request.GET.get("as_of") else {}
+    url = reverse(name, args=[place.county.key, place.policy_year.year, *args])
+    return f"{url}?{urlencode({'region': place.region.key} | kept | query)}"
+
+
+def _home_url(request: HttpRequest, place: Place, key: str, anchor: int) -> str:
+    """A household's page that keeps what the list was narrowed and ordered by."""
+    kept = {
+        name: request.GET[name]
+        for name in ("sort", "reason", "q", "page", "as_of", "visit", "by")
+        if request.GET.get(name)
+    }
+    args = [place.county.key, place.policy_year.year, key, anchor]
+    query = urlencode({"region": place.region.key} | kept)
+    return f"{reverse('targets:worklist-home', args=args)}?{query}"
