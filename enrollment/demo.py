@@ -34,15 +34,24 @@ def logins() -> list[dict[str, str]]:
 
 
 def logins_in_words() -> list[dict[str, str]]:
-    """The accounts as the sign-in page shows them: role and region by their names."""
+    """The accounts as people read them: role, county and region by their names, county by county.
+
+    What a county is called stands in a column of its own: two counties have the same roles.
+    """
     known = logins()
     keys = {login["region"] for login in known}
-    places = {region.key: region for region in Region.objects.filter(key__in=keys)}
-    return [
-        login
-        | {
-            "role": ROLES[login["role"]].title if login["role"] in ROLES else login["role"],
-            "region": places[login["region"]].path if login["region"] in places else "",
-        }
-        for login in known
-    ]
+    found = Region.objects.filter(key__in=keys).select_related("county", "town")
+    places = {region.key: region for region in found}
+    words = []
+    for login in known:
+        region, role = places.get(login["region"]), ROLES.get(login["role"])
+        county = region.county if region is not None else None
+        words.append(
+            login
+            | {
+                "role": role.title if role else login["role"],
+                "county": county.name if county else "",
+                "region": region.path if region else "",
+            }
+        )
+    return words

@@ -208,6 +208,11 @@ def masked_phone(phone: str) -> str:
     return f"****{phone[-2:]}" if phone else ""
 
 
+def masked_name(name: str) -> str:
+    """张*, 欧**: who it may be, for those who read the trail and not the register."""
+    return name[:1] + "*" * (len(name) - 1)
+
+
 def _tail(text: str) -> tuple[date, str] | None:
     """Birth date and last four digits, typed in either order with a space between."""
     parts = normalise_parts(text)

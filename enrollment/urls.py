@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern] = [
     path("keep-alive/", sign_in.keep_alive, name="keep-alive"),
     path("<str:county>/<int:year>/residents/", residents.residents, name="residents"),
     path("<str:county>/<int:year>/audit/", audit.audit, name="audit"),
+    path("<str:county>/<int:year>/audit/export/", audit.export, name="audit-export"),
     path("<str:county>/<int:year>/regions/", regions.regions, name="regions"),
     path("<str:county>/<int:year>/regions/<str:key>/", regions.one, name="regions-one"),
     path("<str:county>/<int:year>/regions/<str:key>/new/", regions.new, name="regions-new"),

@@ -44,6 +44,7 @@ OWN = {
 PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "enrollment:residents": ({}, SEES_PEOPLE),
     "enrollment:audit": ({}, {"auditor"}),
+    "enrollment:audit-export": ({}, {"auditor"}),
     "enrollment:regions": ({}, {"county_officer", "administrator"}),
     "enrollment:regions-one": ({"key": "990001101201"}, {"county_officer", "administrator"}),
     "enrollment:regions-new": ({"key": "990001101"}, {"county_officer", "administrator"}),

@@ -1,22 +1,35 @@
 """操作记录: who did or looked at what, for the auditor."""
 
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
+from itertools import islice
+from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
-from enrollment import people
+from enrollment import audit as trail
+from enrollment import people, questions, sheets
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
-from enrollment.models import AuditEvent, Fate, Person
+from enrollment.models import AuditEvent, Fate, Job, Person, Region, Roster
 from enrollment.models.audit import AuditQuerySet
+from enrollment.roles import ROLES
+from enrollment.roster.kinds import KINDS
 
 PER_PAGE = 50
+STRETCH = 2000
 
 ACTIONS = {
     "sign_in": "登录",
@@ -28,6 +41,7 @@ ACTIONS = {
     "reveal": "查看完整号码",
     "open_names": "打开名单",
     "export": "导出名单",
+    "export_audit": "导出操作记录",
     "hand_in": "交名册",
     "explain_headings": "对应表头",
     "apply_roster": "名册入库",
@@ -71,9 +85,16 @@ DETAILS = {
     "changes": "变动",
     "kind": "种类",
     "topic": "细类",
-    "region": "地区代码",
-    "key": "代码",
-    "village": "村代码",
+    "region": "地区",
+    "key": "地区",
+    "village": "村",
+    "town": "乡镇",
+    "counts": "结果",
+    "filter": "条件",
+    "form": "格式",
+    "until": "截至",
+    "month": "月份",
+    "name": "名称",
     "alias": "别名",
     "before": "原为",
     "after": "改为",
@@ -92,31 +113,144 @@ DETAILS = {
 } | dict(Fate.choices)
 
 
-def details(event: AuditEvent) -> str:
-    """What an event says beside its action and subject, in words, empty parts left out."""
-    return "；".join(
-        f"{DETAILS.get(name, name)} {_said(value)}"
-        for name, value in event.details.items()
-        if value not in (None, "", [], {})
-    )
+# What a word of the database is called on this page, by the detail it stands in.
+VALUES: dict[str, dict[str, str]] = {
+    "decision": questions.DECISIONS,
+    "role": {key: role.title for key, role in ROLES.items()},
+    "source": {
+        "pack": "政策包",
+        "computed": "由名册计算",
+        "list": "任务名单",
+        "edited": "页面录入",
+    },
+    "form": {"xlsx": "Excel", "csv": "CSV（GB18030）", "csv-utf-8": "CSV（UTF-8）", "pdf": "PDF"},
+}
+PLACES = ("region", "key", "village", "town")
+LEFT_OUT = ("figure", "version")
+"""Details that the subject already says in words."""
+_NUMBERED = re.compile(r"(roster|job) (\d+)")
 
 
-def _said(value: object) -> str:
-    if isinstance(value, dict):
-        return "、".join(
-            f"{DETAILS.get(name, name)} {_said(part)}"
-            for name, part in value.items()
-            if part not in (None, "")
+class Words:
+    """The events of one page (or one stretch of an export) in words, in four queries at most."""
+
+    def __init__(self, events: Iterable[AuditEvent], county: Region) -> None:
+        self.events = list(events)
+        numbers: dict[str, set[int]] = {"roster": set(), "job": set()}
+        for event in self.events:
+            if found := _NUMBERED.fullmatch(event.subject):
+                numbers[found[1]].add(int(found[2]))
+        jobs = Job.objects.filter(pk__in=numbers["job"], roster__county=county)
+        self.jobs = dict(jobs.values_list("pk", "roster_id"))
+        rosters = Roster.objects.filter(
+            county=county, pk__in=numbers["roster"] | set(self.jobs.values())
         )
-    if isinstance(value, list):
-        return f"{len(value)} 项" if len(value) > 5 else "、".join(map(str, value))
-    return str(value)
+        self.rosters = {roster.pk: roster for roster in rosters}
+        ids = {event.person_id for event in self.events if event.person_id}
+        known = Person.objects.filter(county=county, pk__in=ids)
+        self.people = {pk: people.masked_name(name) for pk, name in known.values_list("pk", "name")}
+        keys = {key for event in self.events for key in _places(event.details)}
+        regions = Region.objects.filter(county=county, key__in=keys).select_related("town")
+        self.regions = {region.key: region.path for region in regions}
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What the page and the export show of each event."""
+        return [
+            {
+                "event": event,
+                "word": ACTIONS.get(event.action, event.action),
+                "subject": self.subject(event),
+                "person": self.person(event),
+                "details": self.details(event),
+            }
+            for event in self.events
+        ]
+
+    def subject(self, event: AuditEvent) -> str:
+        """名册 13《空挂户人员名单.xlsx》 for ``roster 13``; other subjects are in words already."""
+        found = _NUMBERED.fullmatch(event.subject)
+        if found is None:
+            return event.subject
+        word, number = found[1], int(found[2])
+        roster = self.rosters.get(number if word == "roster" else self.jobs.get(number, 0))
+        name = "名册" if word == "roster" else "任务进程"
+        return f"{name} {number}" + (f"《{roster.file_name}》" if roster else "")
+
+    def person(self, event: AuditEvent) -> str:
+        """A masked name; the number is what tells two of one name apart."""
+        if not event.person_id:
+            return ""
+        return f"{self.people.get(event.person_id, '居民')}（编号 {event.person_id}）"
+
+    def details(self, event: AuditEvent) -> str:
+        """What an event says beside its action and subject, empty parts left out."""
+        return "；".join(
+            f"{_label(name)} {self._said(name, value)}"
+            for name, value in _in_order(event.details)
+            if value not in (None, "", [], {}) and name not in LEFT_OUT
+        )
+
+    def _said(self, name: str, value: object) -> str:
+        if isinstance(value, dict):
+            if name == "mapping":
+                return f"{len(value)} 栏"
+            # Of counts only those that counted something.
+            return "、".join(
+                f"{_label(one)} {self._said(one, part)}"
+                for one, part in _in_order(value)
+                if part not in (None, "", 0) and one not in LEFT_OUT
+            )
+        if isinstance(value, list):
+            many = len(value) > 5 or name == "people"
+            return f"{len(value)} 项" if many else "、".join(self._said(name, v) for v in value)
+        if isinstance(value, bool):
+            return "是" if value else "否"
+        if isinstance(value, str):
+            if name in PLACES:
+                return self.regions.get(value, value)
+            if name == "kind" and value in KINDS:
+                return KINDS[value].title
+            if moment := _moment(value):
+                return moment
+        return VALUES.get(name, {}).get(str(value), str(value))
+
+
+def _in_order(details: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The parts as ``DETAILS`` lists them: the database keeps no order of its own."""
+    order = list(DETAILS)
+    return sorted(details.items(), key=lambda one: order.index(one[0]) if one[0] in order else 99)
+
+
+def _label(name: str) -> str:
+    return str(DETAILS.get(name, name))
+
+
+def _places(details: dict[str, Any]) -> Iterator[str]:
+    """The regions' keys an event speaks of, also inside what was before and after."""
+    for name, value in details.items():
+        if isinstance(value, dict):
+            yield from _places(value)
+        elif name in PLACES and isinstance(value, str):
+            yield value
+
+
+def _moment(text: str) -> str:
+    """A moment as the portal stores it, in Shanghai's time; "" for other text."""
+    if not re.match(r"\d{4}-\d\d-\d\dT", text):
+        return ""
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        return ""
+    if found is None:
+        return ""
+    return f"{timezone.localtime(found) if timezone.is_aware(found) else found:%Y-%m-%d %H:%M}"
 
 
 class Filter(forms.Form):
     """What the list is narrowed to; everything optional."""
 
-    user = forms.CharField(label="账号", max_length=150, required=False)
+    user = forms.CharField(label="账号或姓名", max_length=150, required=False)
     action = forms.ChoiceField()
     since = forms.DateField(
         label="自", required=False, widget=forms.DateInput(attrs={"type": "date"})
@@ -137,7 +271,8 @@ class Filter(forms.Form):
         """The events that all the filled-in fields allow; days are whole days in Shanghai."""
         chosen = self.cleaned_data
         if chosen["user"]:
-            events = events.filter(username=chosen["user"])
+            who = Q(username=chosen["user"]) | Q(user__full_name__contains=chosen["user"])
+            events = events.filter(who)
         if chosen["action"]:
             events = events.filter(action=chosen["action"])
         if chosen["since"]:
@@ -153,7 +288,6 @@ class Filter(forms.Form):
 def audit(request: HttpRequest, county: str, year: int) -> HttpResponse:
     """The trail of the county, newest first; by account, action, time or person."""
     place = enter(request, county, year, may="reads_audit")
-    visible = AuditEvent.objects.visible_to(place.user).filter(county=place.county)
     problem = ""
     if request.method == "POST":
         try:
@@ -162,29 +296,125 @@ def audit(request: HttpRequest, county: str, year: int) -> HttpResponse:
             problem = failure.message
         else:
             return redirect(f"{request.path}?{urlencode({'person': person.pk})}")
-    used = visible.order_by("action").values_list("action", flat=True).distinct()
-    form = Filter(request.GET or {}, actions=list(used))
-    events = form.narrow(visible) if form.is_valid() else visible.none()
+    form, events = _asked(request, place)
     page = Paginator(events.select_related("user", "seal"), PER_PAGE).get_page(
         request.GET.get("page")
     )
+    words = Words(page, place.county)
+    asked = request.GET.copy()
+    asked.pop("page", None)
+    export = reverse("enrollment:audit-export", args=[county, year])
+    person_id = form.cleaned_data.get("person") if form.is_valid() else None
     context = {
         "page_title": "操作记录",
         "answer": f"符合条件的操作 {page.paginator.count:,} 条，最近的在前。",
         "form": form,
         "page": page,
-        "rows": [
-            {
-                "event": event,
-                "word": ACTIONS.get(event.action, event.action),
-                "details": details(event),
-            }
-            for event in page
-        ],
+        "rows": words.lines(),
         "problem": problem,
-        "person": form.cleaned_data.get("person") if form.is_valid() else None,
+        "person": person_id,
+        "person_word": _person_word(place, person_id) if person_id else "",
+        "export_url": f"{export}?{asked.urlencode()}",
     }
     return render(request, "enrollment/audit.html", context, status=400 if problem else 200)
+
+
+@require_safe
+def export(request: HttpRequest, county: str, year: int) -> HttpResponseBase:
+    """The same events as a workbook, whole before its first byte is sent; itself on record."""
+    place = enter(request, county, year, may="reads_audit")
+    form, events = _asked(request, place)
+    # Has no name on the disk, and goes with the response.
+    target = tempfile.TemporaryFile()  # noqa: SIM115
+    sheet = sheets.Sheet(
+        f"{place.county.name}操作记录",
+        f"导出 {timezone.localtime():%Y-%m-%d %H:%M}　{place.user.display_name}　"
+        f"{_conditions(form)}",
+        COLUMNS,
+        _lines(events.select_related("user", "seal"), place.county),
+    )
+    try:
+        if not form.is_valid():
+            raise Failure("filter", "查找条件有误，请改正后再导出")
+        count = sheets.write_xlsx(target, sheet)
+    except Failure as failure:
+        target.close()
+        messages.error(request, failure.message)
+        return redirect("enrollment:audit", county, year)
+    trail.record(
+        "export_audit",
+        by=place.user,
+        county=place.county,
+        subject="操作记录",
+        address=request.META.get("REMOTE_ADDR", ""),
+        rows=count,
+        filter=_conditions(form),
+    )
+    target.seek(0)
+    name = f"{place.county.name}操作记录{timezone.localdate():%Y%m%d}.xlsx"
+    return FileResponse(target, as_attachment=True, filename=name)
+
+
+COLUMNS = (
+    sheets.Column("时间", 20),
+    sheets.Column("账号", 14),
+    sheets.Column("姓名", 14),
+    sheets.Column("操作", 16),
+    sheets.Column("对象", 36),
+    sheets.Column("居民", 18),
+    sheets.Column("说明", 60),
+    sheets.Column("来源地址", 16),
+    sheets.Column("封存", 8),
+)
+
+
+def _lines(events: AuditQuerySet, county: Region) -> Iterator[tuple[sheets.Value, ...]]:
+    """The rows of an export, read and put into words a stretch at a time."""
+    for some in _stretches(events.iterator(chunk_size=STRETCH)):
+        for line in Words(some, county).lines():
+            event = line["event"]
+            yield (
+                f"{timezone.localtime(event.at):%Y-%m-%d %H:%M:%S}",
+                event.username,
+                event.user.full_name if event.user else "",
+                *(line["word"], line["subject"], line["person"], line["details"]),
+                event.address,
+                "已封存" if hasattr(event, "seal") else "待封存",
+            )
+
+
+def _stretches(events: Iterator[AuditEvent]) -> Iterator[list[AuditEvent]]:
+    while some := list(islice(events, STRETCH)):
+        yield some
+
+
+def _asked(request: HttpRequest, place: Place) -> tuple[Filter, AuditQuerySet]:
+    """The filter as filled in, and the events of the county it lets through."""
+    visible = AuditEvent.objects.visible_to(place.user).filter(county=place.county)
+    used = visible.order_by("action").values_list("action", flat=True).distinct()
+    form = Filter(request.GET or {}, actions=list(used))
+    return form, form.narrow(visible) if form.is_valid() else visible.none()
+
+
+def _conditions(form: Filter) -> str:
+    """What was asked for, in words, for the head of the export and for the record."""
+    if not form.is_valid():
+        return ""
+    chosen = form.cleaned_data
+    said = [
+        f"账号 {chosen['user']}" if chosen["user"] else "",
+        f"操作 {ACTIONS.get(chosen['action'], chosen['action'])}" if chosen["action"] else "",
+        f"自 {chosen['since']}" if chosen["since"] else "",
+        f"至 {chosen['until']}" if chosen["until"] else "",
+        f"居民编号 {chosen['person']}" if chosen["person"] else "",
+    ]
+    return "，".join(filter(None, said)) or "全部"
+
+
+def _person_word(place: Place, pk: int) -> str:
+    """Whose trail the page shows, masked."""
+    found = Person.objects.filter(county=place.county, pk=pk).first()
+    return f"{people.masked_name(found.name)}（{found.masked}）" if found else f"编号 {pk}"
 
 
 def _person(place: Place, number: str) -> Person:
