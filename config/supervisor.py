@@ -6,7 +6,6 @@ county runs docker-compose.yml. A child that dies is started again, after a paus
 
 import ctypes
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -24,7 +23,6 @@ from config.environment import BASE_DIR, EnvironmentProblem
 LONGEST_PAUSE = 30  # seconds between two starts of a child that keeps dying
 STEADY = 60  # seconds after which a child counts as healthy again
 MANAGE = [sys.executable, str(BASE_DIR / "manage.py")]
-ROLES_WIDTH = 12
 
 
 class Stopped(Exception):
@@ -196,15 +194,7 @@ def _print_welcome(address: str, loaded: bool) -> None:
         print("演示数据没有载入，原因见上面的输出；系统仍可使用。")
     logins = environment.home() / "demo-logins.json"
     if logins.exists():
-        seen: set[str] = set()
-        for login in json.loads(logins.read_text(encoding="utf-8")):
-            if login["role"] not in seen:
-                seen.add(login["role"])
-                print(
-                    f"  {login['role']:<{ROLES_WIDTH}} 用户名 {login['username']}"
-                    f"  密码 {login['password']}  （{login['region']}）"
-                )
-        print(f"演示数据，非真实统计。全部演示账号见 {logins}")
+        print(f"演示数据，非真实统计。账号见上表，也写在 {logins}")
     print("按 Ctrl-C 停止。", flush=True)
 
 
