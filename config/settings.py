@@ -45,6 +45,9 @@ INSTALLED_APPS = [
     "csp",
     "django_filters",
     "django_htmx",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
     "django_tables2",
     "pghistory",
     "pgtrigger",
@@ -64,7 +67,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Closed by default: a page open to anybody says so (login_not_required).
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "enrollment.middleware.OwnPasswordFirst",
+    "enrollment.middleware.SignInFinished",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -167,7 +170,10 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "enrollment.passwords.SeveralKinds"},
+    {"NAME": "enrollment.passwords.NotUsedBefore"},
 ]
+OTP_TOTP_ISSUER = "参保 Canbao"
 LOGIN_URL = "enrollment:sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "enrollment:sign-in"

@@ -24,6 +24,7 @@ from django.utils import timezone
 from enrollment import backups, rotation, store
 from enrollment.models import AuditEvent, Job, JobState, Level, Person, Region, Roster, User
 from enrollment.regions import placed_models
+from enrollment.roles import OFFICES, ROLES
 from enrollment.vault import KeyMissing, vault
 
 PROBLEM, HINT, FINE = "problem", "hint", "fine"
@@ -290,9 +291,15 @@ def _accounts() -> Iterator[Finding]:
     counties = Region.objects.counties()
     if not counties.exists():
         yield Finding(HINT, matter, "还没有县，请用 create_admin 或 load_policy 建立")
-    guarded = active.filter(role="administrator", region=OuterRef("pk"))
-    for county in counties.exclude(Exists(guarded)):
-        yield Finding(HINT, matter, f"{county.name}没有系统管理员，请用 create_admin 建立")
+    for role in OFFICES:
+        held = active.filter(role=role, region=OuterRef("pk"))
+        for county in counties.exclude(Exists(held)):
+            title = ROLES[role].title
+            made = "请用 create_admin 建立" if role != "auditor" else "请在“账号”页建立"
+            yield Finding(HINT, matter, f"{county.name}没有{title}，{made}")
+    waiting = User.objects.filter(granted_at=None).count()
+    if waiting:
+        yield Finding(HINT, matter, f"{waiting} 个新账号等待安全管理员授权，现在还不能登录")
     ended = active.filter(region__valid_to__isnull=False).count()
     if ended:
         yield Finding(HINT, matter, f"{ended} 个账号的区域已停用，看不到任何人员，请重新指定")

@@ -1,4 +1,4 @@
-"""What stands before every page: who has a password made by somebody else changes it first."""
+"""What stands before every page: a sign-in is finished with its code and one's own password."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from enrollment import second_factor
 from enrollment.accounts import must_change_password
 from enrollment.models import User
 
-OPEN = {"enrollment:password", "enrollment:sign-out", "enrollment:sign-in"}
+ALWAYS = {"enrollment:sign-out", "enrollment:sign-in", "enrollment:privacy"}
+CODE, PASSWORD = "enrollment:second-factor-code", "enrollment:password"
 
 
-class OwnPasswordFirst:
-    """Sends accounts with a one-time password to the page that changes it."""
+class SignInFinished:
+    """Sends whoever owes a code, or a password of their own, to the page for it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -23,12 +25,18 @@ class OwnPasswordFirst:
 
     def process_view(self, request: HttpRequest, *_: object) -> HttpResponse | None:
         user = request.user
-        if not isinstance(user, User) or not must_change_password(user):
+        if not isinstance(user, User):
+            return None
+        if second_factor.is_due(request.session):
+            step = CODE
+        elif must_change_password(user):
+            step = PASSWORD
+        else:
             return None
         match = request.resolver_match
-        if match is not None and match.view_name in OPEN:
+        if match is not None and match.view_name in ALWAYS | {step}:
             return None
-        target = reverse("enrollment:password")
+        target = reverse(step)
         if request.headers.get("HX-Request"):
             return HttpResponse(headers={"HX-Redirect": target})
         return redirect(target)

@@ -25,7 +25,12 @@ class Role:
     """May decide open questions of its own area."""
     keeps_regions: bool = False
     reads_audit: bool = False
+    keeps_accounts: bool = False
+    """Opens, stops and hands over accounts, sets one-time passwords; gives nobody any right."""
     may_grant: bool = False
+    """Gives an account its role and region; without that it cannot sign in."""
+    sees_record: bool = False
+    """Opens everything held on one person, and who looked at it (个人信息档案)."""
     own_department: bool = False
     """Sees only what its own department handed in, whatever the region."""
 
@@ -33,7 +38,8 @@ class Role:
 ROLES = {
     role.key: role
     for role in (
-        Role("administrator", "系统管理员", "county", keeps_regions=True, may_grant=True),
+        Role("administrator", "系统管理员", "county", keeps_regions=True, keeps_accounts=True),
+        Role("security", "安全管理员", "county", may_grant=True),
         Role(
             "county_officer",
             "县级经办",
@@ -46,6 +52,7 @@ ROLES = {
             may_issue=True,
             may_answer=True,
             keeps_regions=True,
+            sees_record=True,
         ),
         Role("county_viewer", "县级查看", "county", sees_people=True, sees_rosters=True),
         Role(
@@ -71,6 +78,9 @@ ROLES = {
         Role("auditor", "审计", "county", reads_audit=True),
     )
 }
+
+# 三员分立: opening accounts, granting rights and reading the trail are three people's work.
+OFFICES = ("administrator", "security", "auditor")
 
 ROLE_CHOICES = [(role.key, role.title) for role in ROLES.values()]
 NO_ROLE = Role("", "未分配", "")

@@ -99,6 +99,7 @@ LOGINS = (
     Login("meishan-cun", "梅山镇某村代办", "village_clerk", "341524", "梅山镇/*"),
     Login("shenji", "金寨县审计", "auditor", "341524"),
     Login("guanli", "金寨县系统管理员", "administrator", "341524"),
+    Login("anquan", "金寨县安全管理员", "security", "341524"),
     Login("yueyang", "岳阳县经办", "county_officer", "430621"),
     Login("nongba", "农坝镇经办", "town_officer", "500235", "农坝镇"),
     Login("yunyang", "云阳县经办", "county_officer", "500235"),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from enrollment import demo
 from enrollment.access import Place, newest_year
 from enrollment.models import PolicyYear, Region, User
+from enrollment.views.sign_in import LAST_SIGN_IN
 
 CONTACT = "县医保局系统管理员"
 
@@ -69,7 +70,7 @@ RAIL: list[tuple[str, list[Item]]] = [
         "系统",
         [
             Item("行政区划", "enrollment:regions", "geo-alt", ("keeps_regions",)),
-            Item("账号", "enrollment:accounts", "key", ("may_grant",)),
+            Item("账号", "enrollment:accounts", "key", ("may_grant", "keeps_accounts")),
             Item("操作记录", "enrollment:audit", "shield-lock", ("reads_audit",)),
         ],
     ),
@@ -88,7 +89,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(user, User):
         return context
     context |= {
-        "user_links": [{"url": reverse("enrollment:password"), "label": "修改密码"}],
+        "user_links": [
+            {"url": reverse("enrollment:password"), "label": "修改密码"},
+            {"url": reverse("enrollment:second-factor"), "label": "两步验证"},
+            {"url": reverse("enrollment:privacy"), "label": "个人信息保护说明"},
+        ],
+        "last_sign_in": request.session.get(LAST_SIGN_IN, ""),
         "session_seconds": settings.SESSION_COOKIE_AGE,
         "keepalive_url": reverse("enrollment:keep-alive"),
     }

@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from targets.views import exports, home, person, policy, progress, tables, targets, village
+from targets.views import (
+    exports,
+    home,
+    person,
+    policy,
+    progress,
+    record,
+    tables,
+    targets,
+    village,
+)
 
 app_name = "targets"
 urlpatterns: list[URLPattern] = [
@@ -23,6 +33,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("<str:county>/<int:year>/residents/<int:pk>/", person.person, name="person"),
     path("<str:county>/<int:year>/residents/<int:pk>/reveal/", person.reveal, name="reveal"),
+    path("<str:county>/<int:year>/residents/<int:pk>/record/", record.record_of, name="record"),
     path("<str:county>/<int:year>/targets/", targets.targets, name="targets"),
     path("<str:county>/<int:year>/targets/draft/", targets.targets_draft, name="targets-draft"),
     path(

@@ -22,8 +22,9 @@ EVERYBODY = {
     "red_star_clerk",
     "auditor",
     "administrator",
+    "security",
 }
-SEES_PEOPLE = EVERYBODY - {"department_user", "auditor", "administrator"}
+SEES_PEOPLE = EVERYBODY - {"department_user", "auditor", "administrator", "security"}
 REVEALS = SEES_PEOPLE - {"county_viewer"}
 NOBODY: set[str] = set()
 # The roster of the objects below is 东风镇's own, no department handed it in.
@@ -31,12 +32,14 @@ ROSTERS = {"county_officer", "county_viewer", "east_officer"}
 APPLIES = {"county_officer", "east_officer"}
 
 # Open to anybody, or to whoever has signed in, about no region at all.
-OPEN = {"healthz", "readyz", "enrollment:sign-in"}
+OPEN = {"healthz", "readyz", "enrollment:sign-in", "enrollment:privacy"}
 OWN = {
     "targets:home",
     "enrollment:sign-out",
     "enrollment:password",
     "enrollment:keep-alive",
+    "enrollment:second-factor",
+    "enrollment:second-factor-code",
 }
 
 # Address → (further arguments, which roles of the county may open it). Objects are of 东风镇,
@@ -50,9 +53,10 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "enrollment:regions-new": ({"key": "990001101"}, {"county_officer", "administrator"}),
     "enrollment:questions": ({}, SEES_PEOPLE),
     "enrollment:questions-one": ({"pk": "question"}, SEES_PEOPLE - {"west_officer"}),
-    "enrollment:accounts": ({}, {"administrator"}),
+    "enrollment:accounts": ({}, {"administrator", "security"}),
     "enrollment:accounts-new": ({}, {"administrator"}),
-    "enrollment:accounts-one": ({"pk": "account"}, {"administrator"}),
+    "enrollment:accounts-one": ({"pk": "account"}, {"administrator", "security"}),
+    "enrollment:accounts-hand-over": ({"pk": "account"}, {"administrator"}),
     "subsidies:quotes": ({}, EVERYBODY),
     "subsidies:quotes-person": ({"pk": "person"}, SEES_PEOPLE - {"west_officer"}),
     "subsidies:duties": ({}, {"county_officer", "county_viewer", "department_user"}),
@@ -80,6 +84,7 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "targets:progress-names-export": ({"figure": "missing"}, SEES_PEOPLE),
     "targets:person": ({"pk": "person"}, SEES_PEOPLE - {"west_officer"}),
     "targets:reveal": ({"pk": "person"}, REVEALS - {"west_officer"}),
+    "targets:record": ({"pk": "person"}, {"county_officer"}),
     "targets:targets": ({}, EVERYBODY),
     "targets:targets-draft": ({}, {"county_officer"}),
     "targets:targets-issue": ({"pk": "version"}, {"county_officer"}),

@@ -10,9 +10,11 @@ from enrollment.roles import NO_ROLE, ROLE_CHOICES, ROLES, Role
 
 class UserQuerySet(models.QuerySet):
     def visible_to(self, user) -> Self:
-        """Accounts inside the area of somebody who may grant; nobody else lists accounts."""
+        """Accounts of the county, for those who open them and those who grant; nobody else's."""
         region = getattr(user, "region", None)
-        if region is None or not user.is_active or not user.job.may_grant:
+        if region is None or not user.is_active:
+            return self.none()
+        if not (user.job.keeps_accounts or user.job.may_grant):
             return self.none()
         return self.filter(region__county=region.county_id)
 
@@ -22,7 +24,11 @@ class AccountManager(UserManager.from_queryset(UserQuerySet)):  # type: ignore[m
 
 
 class User(AbstractUser):
-    """经办人员: one account, one region, one role."""
+    """经办人员: one account, one region, one role.
+
+    Opened by the administrator with the role asked for, and stopped until another, the security
+    administrator, has granted it (``granted_at``).
+    """
 
     role = models.CharField("岗位", max_length=20, choices=ROLE_CHOICES, blank=True)
     region = models.ForeignKey(
@@ -46,6 +52,11 @@ class User(AbstractUser):
     must_change_password = models.BooleanField(
         "首次登录须改密码", default=False, help_text="密码由系统管理员给定，本人还没有改过"
     )
+    password_set_at = models.DateTimeField("密码修改时间", null=True, blank=True)
+    granted_by = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="+", verbose_name="授权人"
+    )
+    granted_at = models.DateTimeField("授权时间", null=True, blank=True)
     is_demo = models.BooleanField(
         "演示账号", default=False, help_text="只在内置数据库的演示环境中使用"
     )
@@ -63,3 +74,14 @@ class User(AbstractUser):
     @property
     def display_name(self) -> str:
         return self.full_name or self.username
+
+
+class PastPassword(models.Model):
+    """用过的密码: the hash of a password an account has had, so that it is not chosen again."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="past_passwords")
+    password = models.CharField("密码摘要", max_length=128)
+    set_at = models.DateTimeField("设置时间", auto_now_add=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "用过的密码"

@@ -18,7 +18,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from enrollment import second_factor
 from enrollment.documents import check_digit
 from enrollment.models import (
     Enrollment,
@@ -153,7 +155,7 @@ def make_user(username: str, role: str, region: Region | None, full_name: str = 
         role=role,
         region=region,
         full_name=full_name,
-        **fields,
+        **{"granted_at": timezone.now()} | fields,
     )
 
 
@@ -187,6 +189,7 @@ class Cast:
     red_star_clerk: User
     auditor: User
     administrator: User
+    security: User
     stranger: User
     nobody: User
 
@@ -249,6 +252,7 @@ def build_cast() -> Cast:
         red_star_clerk=make_user("hongxing", "village_clerk", red_star, "红星村代办"),
         auditor=make_user("shenji", "auditor", county, "审计"),
         administrator=make_user("admin", "administrator", county, "系统管理员"),
+        security=make_user("anquan", "security", county, "安全管理员"),
         stranger=make_user("linxian", "county_officer", neighbour, "邻县经办"),
         nobody=make_user("xinlai", "", None, "新来的人"),
     )
@@ -286,11 +290,17 @@ def cast(db) -> Cast:
 
 @pytest.fixture
 def signed_in() -> Callable[[User], Client]:
-    """A browser in which this user has signed in: ``signed_in(cast.east_officer).get(…)``."""
+    """A browser in which this user has signed in, in both steps.
+
+    ``signed_in(cast.east_officer).get(…)``
+    """
 
     def sign_in(user: User) -> Client:
         client = Client()
         client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        session = client.session
+        session[second_factor.SESSION_KEY] = second_factor.PASSED
+        session.save()
         return client
 
     return sign_in

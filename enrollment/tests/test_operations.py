@@ -60,8 +60,14 @@ class TestCreateAdmin:
         said, _ = run("create_admin", username="guanli", county="341524", county_name="金寨县")
         user = User.objects.get(username="guanli")
         assert user.check_password(said["password"]) and user.must_change_password
-        assert user.job.may_grant and user.region == Region.objects.get(key="341524")
+        assert user.job.keeps_accounts and user.region == Region.objects.get(key="341524")
         assert regions.placeholder(user.region).county == user.region
+
+    def test_the_security_administrator_is_another_person(self, cast):
+        run("create_admin", username="g", county="990001", full_name="张三", role="security")
+        assert User.objects.get(username="g").job.may_grant
+        with pytest.raises(Failure, match="须是三个人"):
+            run("create_admin", username="h", county="990001", full_name="张三")
 
     def test_a_county_that_is_not_there_needs_a_name(self, cast):
         with pytest.raises(Failure, match="没有代码为 341524"):
@@ -71,10 +77,10 @@ class TestCreateAdmin:
 
     def test_a_password_from_a_file_is_not_printed_and_not_weak(self, cast, tmp_path):
         file = tmp_path / "password"
-        file.write_text("春眠不觉晓-处处闻啼鸟\n")
+        file.write_text("春眠不觉晓-Spring-1\n")
         said, _ = run("create_admin", username="g", county="990001", password_file=file)
         assert "password" not in said
-        assert User.objects.get(username="g").check_password("春眠不觉晓-处处闻啼鸟")
+        assert User.objects.get(username="g").check_password("春眠不觉晓-Spring-1")
         file.write_text("1234567890")
         with pytest.raises(Failure, match="密码"):
             run("create_admin", username="h", county="990001", password_file=file)

@@ -39,7 +39,7 @@ class TestWho:
             ("regions", [], {"county_officer", "administrator"}),
             ("regions-one", ["990001101201"], {"county_officer", "administrator"}),
             ("regions-new", ["990001101"], {"county_officer", "administrator"}),
-            ("accounts", [], {"administrator"}),
+            ("accounts", [], {"administrator", "security"}),
             ("accounts-new", [], {"administrator"}),
             (
                 "questions",
@@ -131,13 +131,19 @@ class TestAccounts:
         assert "no-store" in page["Cache-Control"]
         assert password not in text(browser.get(url("accounts")))
 
+        guard = signed_in(cast.security)
+        assert "1 个等待安全管理员授权" in text(guard.get(url("accounts")))
+        waiting = url("accounts-one", User.objects.get(username="beishan").pk)
+        assert "授权登录" in text(guard.get(waiting))
+        guard.post(waiting, {"verb": "grant"})
+
         credentials = {"username": "beishan", "password": password}
         client.post(reverse("enrollment:sign-in"), credentials)
         change = reverse("enrollment:password")
         for address in (url("questions"), url("regions"), "/"):
             assert client.get(address)["Location"] == change
         assert client.get(url("questions"), headers={"HX-Request": "true"})["HX-Redirect"] == change
-        own = "春眠不觉晓-处处闻啼鸟"
+        own = "春眠不觉晓-Spring-1"
         new = {"old_password": password, "new_password1": own, "new_password2": own}
         client.post(change, new)
         assert not User.objects.get(username="beishan").must_change_password
@@ -148,9 +154,11 @@ class TestAccounts:
         here = url("accounts-one", cast.east_officer.pk)
         assert "一次性密码" in text(browser.post(here, {"verb": "reset"}))
         data = {"verb": "assign", "role": "village_clerk", "region": cast.east.pk}
-        page = browser.post(here, data)
+        assert browser.post(here, data | {"region": cast.willow.pk}).status_code == 403
+        guard = signed_in(cast.security)
+        page = guard.post(here, data)
         assert page.status_code == 400 and "区域应是村" in text(page)
-        browser.post(here, data | {"region": cast.willow.pk})
+        guard.post(here, data | {"region": cast.willow.pk})
         assert User.objects.get(pk=cast.east_officer.pk).region == cast.willow
         browser.post(here, {"verb": "stop"})
         assert not User.objects.get(pk=cast.east_officer.pk).is_active
@@ -159,8 +167,8 @@ class TestAccounts:
     def test_nothing_for_oneself(self, cast, signed_in):
         browser = signed_in(cast.administrator)
         here = url("accounts-one", cast.administrator.pk)
-        assert "另一位系统管理员" in text(browser.get(here))
-        assert "另一位系统管理员" in text(browser.post(here, {"verb": "stop"}, follow=True))
+        assert "另一位管理员" in text(browser.get(here))
+        assert "另一位管理员" in text(browser.post(here, {"verb": "stop"}, follow=True))
         assert User.objects.get(pk=cast.administrator.pk).is_active
 
     def test_a_demonstration_account_need_not_change_its_password(self, cast, signed_in):

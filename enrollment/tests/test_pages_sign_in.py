@@ -60,7 +60,7 @@ def test_demonstration_logins_show_only_in_the_demonstration(cast, client, setti
 
 def test_the_password_can_be_changed(cast, signed_in):
     browser = signed_in(cast.east_officer)
-    new = "新的-密码-2024"
+    new = "新的-密码-2024-a"
     fields = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
     assert browser.post(reverse("enrollment:password"), fields).status_code == 302
     cast.east_officer.refresh_from_db()

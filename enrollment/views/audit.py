@@ -33,7 +33,10 @@ STRETCH = 2000
 
 ACTIONS = {
     "sign_in": "登录",
+    "sign_in_password": "登录（待验证码）",
     "sign_in_failed": "登录未成功",
+    "start_second_factor": "开通两步验证",
+    "stop_second_factor": "解除两步验证",
     "sign_out": "退出登录",
     "change_password": "修改密码",
     "search": "查找居民",
@@ -67,6 +70,9 @@ ACTIONS = {
     "add_alias": "添加别名",
     "remove_alias": "去掉别名",
     "create_account": "建立账号",
+    "grant_account": "授权账号",
+    "hand_over_account": "交接账号",
+    "open_record": "查看个人信息档案",
     "assign_account": "修改岗位和区域",
     "stop_account": "停用账号",
     "start_account": "启用账号",

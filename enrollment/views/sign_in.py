@@ -1,14 +1,27 @@
-"""Signing in and out, changing one's password; each is on record."""
+"""Signing in and out, the second step, changing one's password; each is on record."""
 
-from typing import Any
+from typing import Any, cast
 
+import segno
+from django import forms as plain
 from django.contrib import messages
 from django.contrib.auth import forms, views
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse_lazy
+from django.shortcuts import redirect, render
+from django.urls import reverse, reverse_lazy
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_safe
 
-from enrollment import audit, demo
+from enrollment import accounts, audit, demo, second_factor
+from enrollment.access import user_of
+from enrollment.failure import Failure
 from enrollment.models import Region, User
+
+LAST_SIGN_IN = "last_sign_in"
 
 
 class SignIn(views.LoginView):
@@ -33,8 +46,18 @@ class SignIn(views.LoginView):
         return super().get_context_data(demo_logins=logins, next=next_url, **context)
 
     def form_valid(self, form: forms.AuthenticationForm) -> HttpResponse:
+        user = cast(User, form.get_user())
+        before = user.last_login
         response = super().form_valid(form)
-        _note("sign_in", self.request, form.get_user())
+        session = self.request.session
+        session[LAST_SIGN_IN] = f"{timezone.localtime(before):%Y-%m-%d %H:%M}" if before else ""
+        if second_factor.has_one(user):
+            session[second_factor.SESSION_KEY] = second_factor.DUE
+            session["after_code"] = self.get_success_url()
+            _note("sign_in_password", self.request, user)
+            return redirect("enrollment:second-factor-code")
+        _note("sign_in", self.request, user)
+        _welcome(self.request, user)
         return response
 
     def form_invalid(self, form: forms.AuthenticationForm) -> HttpResponse:
@@ -76,15 +99,117 @@ class Password(views.PasswordChangeView):
     def form_valid(self, form: forms.PasswordChangeForm) -> HttpResponse:
         response = super().form_valid(form)
         assert isinstance(self.request.user, User)
-        User.objects.filter(pk=self.request.user.pk).update(must_change_password=False)
+        User.objects.filter(pk=self.request.user.pk).update(
+            must_change_password=False, password_set_at=timezone.now()
+        )
         _note("change_password", self.request, self.request.user)
         messages.success(self.request, "密码已修改，其他地方的登录已退出。")
         return response
 
 
+class Code(plain.Form):
+    """验证码: what the telephone shows now, or a recovery code."""
+
+    code = plain.CharField(
+        label="验证码",
+        max_length=20,
+        help_text="手机验证器上的 6 位数字；手机不在身边时填一个备用码",
+        error_messages={"required": "请填验证码"},
+        widget=plain.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "text", "autofocus": True}
+        ),
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def code(request: HttpRequest) -> HttpResponse:
+    """The second step of signing in."""
+    user = user_of(request)
+    if not second_factor.is_due(request.session):
+        return redirect("/")
+    form = Code(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        sentence = second_factor.complaint(user, form.cleaned_data["code"])
+        if not sentence:
+            request.session.cycle_key()
+            request.session[second_factor.SESSION_KEY] = second_factor.PASSED
+            _note("sign_in", request, user)
+            _welcome(request, user)
+            onward = request.session.pop("after_code", "/")
+            safe = url_has_allowed_host_and_scheme(onward, allowed_hosts={request.get_host()})
+            return redirect(onward if safe else "/")
+        _note("sign_in_failed", request, user)
+        form.add_error("code", sentence)
+    context = {"page_title": "两步验证", "form": form, "demo": demo.is_running()}
+    status = 400 if form.errors else 200
+    return render(request, "enrollment/second_factor_code.html", context, status=status)
+
+
+@never_cache
+@sensitive_variables("codes")
+@require_http_methods(["GET", "POST"])
+def set_up(request: HttpRequest) -> HttpResponse:
+    """One's own second factor: the picture to scan, the first code, the recovery codes."""
+    user = user_of(request)
+    context: dict[str, Any] = {"page_title": "两步验证", "required": user.job.may_reveal}
+    if second_factor.has_one(user):
+        context["answer"] = "两步验证已开通，登录时在密码之后再输验证码。"
+        return render(request, "enrollment/second_factor.html", context | {"on": True})
+    device = second_factor.begin(user)
+    form = Code(request.POST or None)
+    form.fields["code"].help_text = "手机上现在显示的 6 位数字"
+    if request.method == "POST" and form.is_valid():
+        try:
+            codes = second_factor.confirm(
+                user, form.cleaned_data["code"], address=request.META.get("REMOTE_ADDR", "")
+            )
+        except Failure as failure:
+            form.add_error("code", failure.message)
+        else:
+            request.session[second_factor.SESSION_KEY] = second_factor.PASSED
+            answer = "两步验证已开通。请现在把备用码抄下来收好，离开本页后不再显示。"
+            context |= {"answer": answer, "codes": codes, "on": True}
+            return render(request, "enrollment/second_factor.html", context)
+    context |= {
+        "answer": "用手机上的验证器（如微信小程序“腾讯身份验证器”、Google Authenticator）扫码，"
+        "不需要联网。",
+        "form": form,
+        "picture": segno.make(device.config_url).svg_inline(scale=4, omitsize=True),
+        "secret": _in_fours(device.config_url),
+    }
+    status = 400 if form.errors else 200
+    return render(request, "enrollment/second_factor.html", context, status=status)
+
+
+@login_not_required
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    """隐私说明: what is kept about residents, what for, how long, and their rights."""
+    context = {"page_title": "个人信息保护说明"}
+    return render(request, "enrollment/privacy.html", context)
+
+
 def keep_alive(request: HttpRequest) -> HttpResponse:
     """“继续使用”: the middleware renews the session of whoever asks."""
     return HttpResponse(status=204)
+
+
+def _welcome(request: HttpRequest, user: User) -> None:
+    """When the account was last used, and a password that is about to end."""
+    if before := request.session.get(LAST_SIGN_IN):
+        messages.info(request, f"上次登录 {before}。如果不是您本人，请立即修改密码并报告。")
+    left = accounts.password_lasts(user)
+    if not user.is_demo and left <= accounts.PASSWORD_WARNS and not user.must_change_password:
+        link = reverse("enrollment:password")
+        if left.total_seconds() > 0:
+            messages.warning(request, f"密码还有 {left.days + 1} 天到期，请尽早修改（{link}）。")
+
+
+def _in_fours(url: str) -> str:
+    """The secret of an otpauth address, to be typed where nothing can be scanned."""
+    secret = url.split("secret=")[1].split("&")[0]
+    return " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
 
 
 def _note(action: str, request: HttpRequest, user: User | None) -> None:

@@ -6,12 +6,12 @@ from django.apps import apps
 from django.contrib import messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from enrollment import audit, insured, people
+from enrollment import audit, insured, people, second_factor
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
 from enrollment.models import (
@@ -59,6 +59,8 @@ def reveal(request: HttpRequest, county: str, year: int, pk: int) -> HttpRespons
     """The full number or phone, for a reason, on record; a fragment for htmx, else the page."""
     place = enter(request, county, year, may="may_reveal")
     somebody = _get(request, place, pk)
+    if not second_factor.enough(place.user, request.session):
+        return _ask_second_factor(request)
     field = request.POST.get("field", "number")
     try:
         full = people.reveal(
@@ -74,6 +76,15 @@ def reveal(request: HttpRequest, county: str, year: int, pk: int) -> HttpRespons
     if request.headers.get("HX-Request"):
         return render(request, "_masked.html", {"full": full})
     return _show(request, place, somebody, revealed={field: full})
+
+
+def _ask_second_factor(request: HttpRequest) -> HttpResponse:
+    """Full numbers are for those who have signed in in two steps."""
+    messages.warning(request, "查看完整号码前，请先开通两步验证（只需办一次），再重新登录或继续。")
+    target = reverse("enrollment:second-factor")
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": target})
+    return redirect(target)
 
 
 def _get(request: HttpRequest, place: Place, pk: int) -> Person:
@@ -110,6 +121,11 @@ def _show(
         "masked_phone": people.masked_phone(somebody.phone),
         "revealed": revealed or {},
         "reveal_url": _reveal_url(place, somebody) if may_reveal else "",
+        "record_url": reverse(
+            "targets:record", args=[place.county.key, policy_year.year, somebody.pk]
+        )
+        if viewer.job.sees_record
+        else "",
         "members": _members(place, somebody, viewer),
         "statuses": statuses,
         "enrollment": enrollment,

@@ -1,4 +1,4 @@
-"""create_admin: an administrator, made on the machine itself."""
+"""create_admin: an administrator or security administrator, made on the machine itself."""
 
 import getpass
 import sys
@@ -19,7 +19,8 @@ from enrollment.models import Level, Region, User
 
 class Command(PortalCommand):
     help = (
-        "在服务器上建立县的系统管理员（第一个管理员由此产生，其余账号在“账号”页建立）。"
+        "在服务器上建立县的系统管理员或安全管理员（两人各建一次，须是两个人；其余账号由系统管理员"
+        "在“账号”页建立、安全管理员授权）。"
         "不给密码文件时当面输入；不在终端上运行、或加 --generate 时，生成一次性密码并只显示一次。"
     )
 
@@ -29,6 +30,12 @@ class Command(PortalCommand):
         parser.add_argument("--county", required=True, metavar="代码", help="县的代码，如 341524")
         parser.add_argument(
             "--county-name", metavar="名称", help="县还没有建立时，用这个名称建立，如 金寨县"
+        )
+        parser.add_argument(
+            "--role",
+            default="administrator",
+            choices=["administrator", "security"],
+            help="administrator 系统管理员（缺省）或 security 安全管理员",
         )
         given = parser.add_mutually_exclusive_group()
         given.add_argument("--password-file", type=Path, metavar="文件", help="第一行是密码")
@@ -41,7 +48,7 @@ class Command(PortalCommand):
         user, password = accounts.create(
             username=options["username"],
             full_name=options["full_name"],
-            role="administrator",
+            role=options["role"],
             region=county,
             by=None,
             password=password,
@@ -49,7 +56,7 @@ class Command(PortalCommand):
         if chosen:
             User.objects.filter(pk=user.pk).update(must_change_password=False)
         data = {"username": user.username, "county": county.key, "role": user.role}
-        words = [f"已建立{county.name}系统管理员 {user.username}。"]
+        words = [f"已建立{county.name}{user.job.title} {user.username}。"]
         if not options["password_file"] and not chosen:
             data["password"] = password
             words.append(f"一次性密码（只显示这一次，首次登录须修改）：{password}")

@@ -11,7 +11,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from enrollment import audit, store
+from enrollment import audit, second_factor, store
 from enrollment.access import Place
 from enrollment.models import Roster
 from enrollment.views.rosters.common import address, roster_or_404
@@ -46,6 +46,9 @@ def _send(
 ) -> HttpResponseBase:
     if not may_open_files(place, roster):
         raise PermissionDenied("名册文件里有完整的证件号码，您的岗位不能下载。")
+    if place.user.job.may_reveal and not second_factor.enough(place.user, request.session):
+        messages.warning(request, "名册文件里有完整的证件号码，请先开通两步验证（只需办一次）。")
+        return redirect("enrollment:second-factor")
     if not stored:
         return _sorry(request, place, roster, "没有这个文件，或已按期删除。")
     pieces = store.stream(stored)
