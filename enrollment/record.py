@@ -86,7 +86,7 @@ def _section(model: type[models.Model], rows: models.QuerySet, *, history: bool 
     if history:
         origin = model._meta.get_field("pgh_obj").related_model
         title = f"{origin._meta.verbose_name}：改动前的内容"
-    headings = [str(field.verbose_name) for field in fields]
+    headings = [_heading(field) for field in fields]
     at = ["改动时间"] if history else []
     where = ["地区"] if placed else []
     return Section(
@@ -101,6 +101,14 @@ def _section(model: type[models.Model], rows: models.QuerySet, *, history: bool 
         total=total,
         history=history,
     )
+
+
+def _heading(field: models.Field) -> str:
+    """The field in Chinese; a pointer without a name of its own is called by what it points at."""
+    name = str(field.verbose_name)
+    if name.isascii() and field.is_relation:
+        return str(field.related_model._meta.verbose_name)
+    return name
 
 
 def _cell(row: Any, field: models.Field) -> str:
