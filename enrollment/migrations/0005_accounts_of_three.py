@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('enrollment', '0002_stage_unlogged'),
+        ('enrollment', '0004_births'),
     ]
 
     operations = [
