@@ -84,8 +84,7 @@ def _section(model: type[models.Model], rows: models.QuerySet, *, history: bool 
     shown = shown.order_by("-pgh_id" if history else "-pk")[:ROWS]
     title = str(model._meta.verbose_name)
     if history:
-        origin = model._meta.get_field("pgh_obj").related_model
-        title = f"{origin._meta.verbose_name}：改动前的内容"
+        title = f"{_heading(model._meta.get_field('pgh_obj'))}：改动前的内容"
     headings = [_heading(field) for field in fields]
     at = ["改动时间"] if history else []
     where = ["地区"] if placed else []
@@ -103,11 +102,11 @@ def _section(model: type[models.Model], rows: models.QuerySet, *, history: bool 
     )
 
 
-def _heading(field: models.Field) -> str:
+def _heading(field: Any) -> str:
     """The field in Chinese; a pointer without a name of its own is called by what it points at."""
-    name = str(field.verbose_name)
-    if name.isascii() and field.is_relation:
-        return str(field.related_model._meta.verbose_name)
+    name, pointed_at = str(field.verbose_name), field.related_model
+    if name.isascii() and isinstance(pointed_at, type):
+        return str(pointed_at._meta.verbose_name)
     return name
 
 

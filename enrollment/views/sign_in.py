@@ -1,6 +1,6 @@
 """Signing in and out, the second step, changing one's password; each is on record."""
 
-from typing import Any, cast
+from typing import Any
 
 import segno
 from django import forms as plain
@@ -46,7 +46,7 @@ class SignIn(views.LoginView):
         return super().get_context_data(demo_logins=logins, next=next_url, **context)
 
     def form_valid(self, form: forms.AuthenticationForm) -> HttpResponse:
-        user = cast(User, form.get_user())
+        user = form.get_user()
         before = user.last_login
         response = super().form_valid(form)
         session = self.request.session
