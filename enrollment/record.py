@@ -104,9 +104,9 @@ def _section(model: type[models.Model], rows: models.QuerySet, *, history: bool 
 
 def _heading(field: Any) -> str:
     """The field in Chinese; a pointer without a name of its own is called by what it points at."""
-    name, pointed_at = str(field.verbose_name), field.related_model
-    if name.isascii() and isinstance(pointed_at, models.base.ModelBase):
-        return str(pointed_at._meta.verbose_name)
+    name = str(field.verbose_name)
+    if name.isascii() and field.is_relation:
+        name = str(field.related_model._meta.verbose_name)
     return name
 
 
