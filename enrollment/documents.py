@@ -11,6 +11,8 @@ turned into a quantity is lost and refused: its last digits can no longer be kno
 """
 
 import re
+from calendar import monthrange
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -89,7 +91,7 @@ def _weigh(digits: str, start: int) -> int:
 # A county checks its 700,000 numbers in one go, so the weighted sum is taken in three parts,
 # each looked up: the address and the birth date as they come by, the sequence from a full table.
 _addresses: dict[str, int] = {}
-_births: dict[str, tuple[int, date]] = {}
+_births: dict[str, tuple[int, date, str]] = {}  # also as 1982-11-28
 _SEQUENCES = {f"{n:03}": (_weigh(f"{n:03}", 14), "男" if n % 2 else "女") for n in range(1000)}
 _CHECK_OF = tuple(_CHECKS[n % 11] for n in range(11 * 150))
 
@@ -97,6 +99,29 @@ _CHECK_OF = tuple(_CHECKS[n % 11] for n in range(11 * 150))
 def check_digit(first17: str) -> str:
     """The eighteenth character that belongs to these seventeen digits."""
     return _CHECKS[_weigh(first17, 0) % 11]
+
+
+def plain(numbers: Sequence[object], *, today: date) -> list[tuple[str, str, str] | None]:
+    """Of each number (birth 1982-11-28, birth and last four, sex); None for one to be `check`ed.
+
+    Told are only numbers of residents of whom `check` would say nothing more than that.
+    """
+    addresses, births, sequences, checks = _addresses, _births, _SEQUENCES, _CHECK_OF
+    oldest = date(today.year - _OLDEST, 1, 1)
+    found: list[tuple[str, str, str] | None] = []
+    for value in numbers:
+        try:
+            a = addresses[value[:6]]  # type: ignore[index]
+            b, birth, spelt = births[value[6:14]]  # type: ignore[index]
+            c, sex = sequences[value[14:17]]  # type: ignore[index]
+        except (KeyError, TypeError):
+            found.append(None)
+            continue
+        if checks[a + b + c] == value[17:] and oldest <= birth <= today:  # type: ignore[index]
+            found.append((spelt, value[6:14] + value[14:], sex))  # type: ignore[index]
+        else:
+            found.append(None)
+    return found
 
 
 def check(value: object, *, today: date) -> Document:
@@ -108,7 +133,7 @@ def check(value: object, *, today: date) -> Document:
         # The one shape that makes up nearly all of every register, before anything else.
         try:
             a = _addresses[value[:6]]
-            b, birth = _births[value[6:14]]
+            b, birth, _ = _births[value[6:14]]
             c, sex = _SEQUENCES[value[14:17]]
             if (
                 _CHECK_OF[a + b + c] == value[17:]
@@ -213,8 +238,18 @@ def _check18(number: str, today: date) -> Document:
         kind = "resident-id"
         # Only what has passed enters the tables, so hostile input cannot make them grow.
         _addresses.setdefault(number[:6], _weigh(number[:6], 0))
-        _births.setdefault(number[6:14], (_weigh(number[6:14], 6), born))
+        if number[6:14] not in _births:
+            _learn(born.year)
     return Document(kind, number, born, _SEQUENCES[number[14:17]][1], warning=warning)
+
+
+def _learn(year: int) -> None:
+    """All days of a year at once: somebody is born on nearly each of them."""
+    for month in range(1, 13):
+        for day in range(1, monthrange(year, month)[1] + 1):
+            born = date(year, month, day)
+            digits = f"{born:%Y%m%d}"
+            _births[digits] = (_weigh(digits, 6), born, born.isoformat())
 
 
 def _check15(number: str, today: date) -> Document:

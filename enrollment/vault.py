@@ -7,10 +7,10 @@ A second index over birth date and last four digits serves the search a clerk do
 """
 
 import base64
-import hmac
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from hashlib import sha256
 from typing import BinaryIO
 from uuid import UUID
 
@@ -35,7 +35,12 @@ class Vault:
         self.current = next(iter(id_keys))
         self._prefix = bytes([self.current])
         self._encrypt = self._ciphers[self.current].encrypt
-        self._index_key = index_key
+        # HMAC by its definition, with the key already taken in: copying the two states costs a
+        # third of what hmac.digest does, and a county is half a million times two of them.
+        block = index_key.ljust(64, b"\0") if len(index_key) <= 64 else sha256(index_key).digest()
+        block = block.ljust(64, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in block)).copy
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in block)).copy
 
     @property
     def numbers(self) -> list[int]:
@@ -44,11 +49,28 @@ class Vault:
 
     def index(self, number: str) -> UUID:
         """The keyed index of a normalised document number."""
-        return UUID(bytes=hmac.digest(self._index_key, number.encode(), "sha256")[:16])
+        return UUID(bytes=self._digest(number))
 
     def index_hex(self, text: str) -> str:
         """The same as 32 hex digits, which COPY takes without building a UUID."""
-        return hmac.digest(self._index_key, text.encode(), "sha256")[:16].hex()
+        return self._digest(text).hex()
+
+    def indexes_hex(self, texts: Iterable[str]) -> list[str]:
+        """``index_hex`` of many, without a call for each."""
+        inner_of, outer_of = self._inner, self._outer
+        found = []
+        for text in texts:
+            inner, outer = inner_of(), outer_of()
+            inner.update(text.encode())
+            outer.update(inner.digest())
+            found.append(outer.hexdigest()[:32])
+        return found
+
+    def _digest(self, text: str) -> bytes:
+        inner, outer = self._inner(), self._outer()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        return outer.digest()[:16]
 
     def tail(self, birth: str, last_four: str) -> UUID:
         """The keyed index of birth date (``yyyymmdd``) and last four digits."""
@@ -57,6 +79,17 @@ class Vault:
     def seal(self, text: str) -> bytes:
         """Encrypt ``text``; the first byte names the key, so keys can be rotated."""
         return self.seal_bytes(text.encode())
+
+    def seals_hex(self, texts: Sequence[str], *, before: str = "") -> list[str]:
+        """``seal`` of many, each as hexadecimal digits after ``before``."""
+        encrypt = self._encrypt
+        # One call for all the random bytes: each nonce is as random as if asked for by itself.
+        random, before = os.urandom(NONCE * len(texts)), before + self._prefix.hex()
+        nonces = [random[at : at + NONCE] for at in range(0, len(random), NONCE)]
+        return [
+            f"{before}{(nonce + encrypt(nonce, text.encode(), None)).hex()}"
+            for text, nonce in zip(texts, nonces, strict=True)
+        ]
 
     def seal_bytes(self, data: bytes) -> bytes:
         """Encrypt bytes as they are."""

@@ -61,6 +61,9 @@ class Kind:
     apply: Callable[[Roster, CursorWrapper], None]
     withdraw: Callable[[Roster, CursorWrapper], int]
     check: Callable[[Line, Places], None] | None = None
+    plain: tuple[str, ...] | None = None
+    """Fields which, all given, leave ``check`` nothing to say of a row of the county's own hand-in;
+    None where it must be asked of each."""
     about_people: bool = True
     makes_villages: bool = False
     """Villages it names and the county does not know are proposed and made when it is applied."""

@@ -257,6 +257,7 @@ STATUS = Kind(
     diff=partial(diff, STATUSES),
     apply=partial(apply, STATUSES),
     withdraw=partial(withdraw, STATUSES),
+    plain=(),
     hint="职工参保、死亡未注销、空挂户、服役等，一种状态一份名单",
 )
 INSURED = Kind(
@@ -266,5 +267,6 @@ INSURED = Kind(
     diff=partial(diff, COVERS),
     apply=partial(apply, COVERS),
     withdraw=partial(withdraw, COVERS),
+    plain=(),
     hint="医保平台导出的某一年度参保人员名单，本年度或以往年度均可",
 )

@@ -262,6 +262,7 @@ KIND = Kind(
     apply=apply,
     withdraw=withdraw,
     check=check,
+    plain=("amount", "paid_at"),
     ends_missing=False,
     modes=(Mode.SUPPLEMENT,),
     hint="税务部门的缴费明细；一人多行相加，退费为负数，零申报填 0",

@@ -411,6 +411,7 @@ KIND = Kind(
     apply=apply,
     withdraw=withdraw,
     check=check,
+    plain=("name",),
     makes_villages=True,
     hint="公安户籍人口名册，可按全县或按乡镇交全量，也可补充个别人员",
 )
