@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pgtrigger
 from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
 
 from enrollment import store
 from enrollment.failure import Failure
@@ -153,7 +154,26 @@ def recompute_indexes(*, tell: Tell) -> int:
                 seen += len(rows)
                 tell("检索码", seen, total)
             done += seen
+        _recompute_births(cursor)
     return done
+
+
+def _recompute_births(cursor: CursorWrapper) -> None:
+    """Births hold copies of people's indexes; one whose number nobody holds is forgotten."""
+    with pgtrigger.ignore("enrollment.Birth:update_update"):
+        cursor.execute(
+            """
+            UPDATE enrollment_birth b SET
+                mother_index = (
+                    SELECT m.id_index FROM enrollment_person m WHERE m.id = b.mother_id
+                ),
+                certificate_index = (
+                    SELECT p.id_index FROM enrollment_person p
+                    WHERE p.id = b.person_id AND p.doc_type = 'birth-certificate'
+                )
+            WHERE b.mother_index IS NOT NULL OR b.certificate_index IS NOT NULL
+            """
+        )
 
 
 def indexes_match(sample: int = 200) -> bool:

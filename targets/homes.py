@@ -13,7 +13,6 @@ from enrollment import births
 from enrollment import people as persons
 from enrollment.models import Birth, Household, Person, PolicyYear, Region, User
 from enrollment.models.people import PersonQuerySet
-from enrollment.models.rules import EventRule
 from enrollment.people import Line
 from subsidies.models import Entitlement
 
@@ -32,6 +31,8 @@ class Member:
     last_day: date | None = None
     """Of a newborn: the last day in time."""
     days_left: int | None = None
+    mother: str = ""
+    """Of a newborn, as the birth list names her."""
 
     @property
     def person(self) -> Person:
@@ -110,12 +111,13 @@ def homes(
     event = births.rule(policy_year)
     lines = persons.lines(found, policy_year, viewer, until=until)
     ids = [one.pk for one in found]
-    last_days = _last_days(policy_year, ids, event)
+    told = _births(policy_year, ids)
     words = identities(policy_year, ids, viewer, on=day)
     by_home: dict[int, list[Member]] = {}
     for line in lines:
         person = line.person
-        last = last_days.get(person.pk)
+        birth = told.get(person.pk)
+        last = births.last_day(birth.born_on, event) if birth and event else None
         if line.left and person.pk not in on_list:
             continue
         by_home.setdefault(person.household_id or -person.pk, []).append(
@@ -125,6 +127,7 @@ def homes(
                 words.get(person.pk, []),
                 last,
                 births.days_left(last, day) if last and not line.insured else None,
+                birth.mother_name if birth else "",
             )
         )
     return [
@@ -162,8 +165,6 @@ def identities(
     return found
 
 
-def _last_days(policy_year: PolicyYear, ids: list[int], event: EventRule | None) -> dict[int, date]:
-    if event is None:
-        return {}
-    told = Birth.objects.filter(policy_year=policy_year, person__in=ids)
-    return {one.person_id: births.last_day(one.born_on, event) for one in told}
+def _births(policy_year: PolicyYear, ids: list[int]) -> dict[int, Birth]:
+    found = Birth.objects.filter(policy_year=policy_year, person__in=ids)
+    return {one.person_id: one for one in found}

@@ -65,6 +65,8 @@ class Kind:
     """Fields which, all given, leave ``check`` nothing to say of a row of the county's own hand-in;
     None where it must be asked of each."""
     about_people: bool = True
+    number_optional: bool = False
+    """A row may name somebody without a document's number; ``check`` says how they are told."""
     makes_villages: bool = False
     """Villages it names and the county does not know are proposed and made when it is applied."""
     ends_missing: bool = True

@@ -91,6 +91,8 @@ PARSERS: dict[str, Callable[[object], Any]] = {
     "paid_at": _moment,
     "arrived_at": _moment,
     "number": cells.whole,
+    # As it stands: a number that Excel made a quantity of must be recognised as lost.
+    "mother_number": lambda value: value,
 }
 LIMITS = {
     "name": 60, "phone": 30, "household_number": 40, "relation": 20, "address": 200,
@@ -345,7 +347,8 @@ class _Reader:
                             line.values["name"] = name
                     except CellError as error:
                         line.refuse("bad_cell", f"姓名：{error}")
-                self._identify(line, id_cell)
+                if not self.kind.number_optional or cells.shown(id_cell).strip():
+                    self._identify(line, id_cell)
                 self._locate(line)
             if self.kind.check:
                 self.kind.check(line, self.places)
