@@ -2,7 +2,8 @@
 
 测算 (Estimate): everybody on a list of a category that gives money, as if paying on the main
 window's last day, whenever they were recognised; who has left the lists is left out. 台账
-(Subsidy): people who are insured and hold such an identity, as they really paid.
+(Subsidy): people who are insured and hold such an identity, as they really paid; and people on
+no such list who paid something else than the rule says for them, for that is to be checked too.
 
 Both are written from scratch by one statement each, and only where something differs. A settled
 or closed year is frozen. The year's ``assessed_revision`` is set last, in the same transaction, so
@@ -31,15 +32,25 @@ LOCK = 4_021_003
 # the planner knows of them decides between one second and many.
 LISTED = """
 CREATE TEMPORARY TABLE listed ON COMMIT DROP AS
-SELECT DISTINCT entitlement.person_id
-FROM subsidies_entitlement entitlement
-JOIN subsidies_category category ON category.id = entitlement.category_id
-WHERE entitlement.policy_year_id = %(year)s AND category.purpose = 'subsidy'
+SELECT person_id, bool_or(named) AS named
+FROM (
+    SELECT entitlement.person_id, TRUE AS named
+    FROM subsidies_entitlement entitlement
+    JOIN subsidies_category category ON category.id = entitlement.category_id
+    WHERE entitlement.policy_year_id = %(year)s AND category.purpose = 'subsidy'
+    UNION ALL
+    SELECT payment.person_id, FALSE
+    FROM enrollment_payment payment
+    WHERE payment.policy_year_id = %(year)s AND payment.withdrawn_at IS NULL
+      AND payment.amount <> ALL (ARRAY({fees}))
+) found
+GROUP BY person_id
 """
+FEES = "SELECT personal FROM enrollment_fee WHERE policy_year_id = %(year)s"
 # {insured} is the portal's one definition.
 HOLDERS = """
 CREATE TEMPORARY TABLE holder ON COMMIT DROP AS
-SELECT person.id AS person_id, person.birth AS born,
+SELECT person.id AS person_id, listed.named, person.birth AS born,
        person.on_roll_from IS NOT NULL AND person.on_roll_to IS NULL AS hukou_here,
        enrolment.tier_id, enrolment.group_id,
        coalesce(enrolment.county_id, person.county_id) AS county_id,
@@ -60,6 +71,7 @@ LEFT JOIN (
       AND payment.paid_at <= now()
     GROUP BY payment.person_id
 ) payment ON payment.person_id = listed.person_id
+WHERE listed.named OR (payment.insured AND payment.paid <> ALL (ARRAY({fees})))
 """
 TIERS = """
 (SELECT id, row_number() OVER (ORDER BY "order", id) AS rank, count(*) OVER () AS tiers
@@ -101,7 +113,7 @@ SELECT holder.person_id * 100 + tier.rank AS id, holder.person_id, tier.id AS ti
        {group} AS group_id, holder.paid_on, NULL::date AS arrived_on, holder.born,
        event.event_id, event.event_date, event.verified_at IS NOT NULL AS verified,
        holder.hukou_here, TRUE AS insured_here, coalesce(record.attributes, '{{}}') AS attributes,
-       holder.county_id, holder.town_id, holder.village_id, holder.paid,
+       holder.county_id, holder.town_id, holder.village_id, holder.paid, holder.named,
        coalesce(help.amount, 0) AS help
 FROM holder
 JOIN {tiers} tier ON holder.tier_id IS NULL OR tier.id = holder.tier_id
@@ -132,9 +144,12 @@ WHERE entitlement.policy_year_id = %(year)s
 # filling it would take hours.
 WRITE = """
 , wanted AS (
-    {chosen}
-    FROM verdict JOIN cases ON cases.id = verdict.id
-    {order}
+    SELECT * FROM (
+        {chosen}
+        FROM verdict JOIN cases ON cases.id = verdict.id
+        {order}
+    ) best
+    WHERE {kept}
 ),
 differs AS MATERIALIZED (
     SELECT old.id AS old_id, wanted.*
@@ -189,13 +204,17 @@ BEST_TIER = f"ORDER BY cases.person_id, {PAID['difference']} = 0 DESC NULLS LAST
 
 
 def _write(table: str, columns: dict[str, str], *, order: str = "") -> str:
-    """The end of the statement: bring ``table`` in line with the verdicts."""
+    """The end of the statement: bring ``table`` in line with the verdicts.
+
+    With an order, a case has a row for each tier tried, and a column ``named``.
+    """
     values = ", ".join(f"{value} AS {name}" for name, value in columns.items())
-    once = "DISTINCT ON (cases.person_id)" if order else ""
+    once = "DISTINCT ON (cases.person_id) cases.named," if order else ""
     return WRITE.format(
         table=table,
         chosen=f"SELECT {once} cases.person_id, {values}",
         order=order,
+        kept="named OR difference <> 0" if order else "TRUE",
         columns=", ".join(columns),
         assignments=", ".join(f"{name} = differs.{name}" for name in columns),
         olds=", ".join(f"old.{name}" for name in columns),
@@ -204,7 +223,7 @@ def _write(table: str, columns: dict[str, str], *, order: str = "") -> str:
 
 
 def _fill(sql: str) -> str:
-    return sql.format(tiers=TIERS, group=GROUP, insured=insured.RULE.format(cut="now()"))
+    return sql.format(tiers=TIERS, group=GROUP, fees=FEES, insured=insured.RULE.format(cut="now()"))
 
 
 ESTIMATE = rule.statement(cases=_fill(ESTIMATE_CASES), held=_fill(ESTIMATE_HELD)) + _write(
@@ -252,8 +271,8 @@ def assess(policy_year: PolicyYear) -> Assessment:
         # Compiling would take longer than running; the county's cases fit in memory.
         cursor.execute("SET LOCAL jit = off")
         cursor.execute("SET LOCAL work_mem = '64MB'")
-        for name, query in (("listed", LISTED), ("holder", _fill(HOLDERS))):
-            cursor.execute(query, {"year": policy_year.pk})
+        for name, query in (("listed", LISTED), ("holder", HOLDERS)):
+            cursor.execute(_fill(query), {"year": policy_year.pk})
             cursor.execute(f"ANALYZE {name}")
         written = []
         for statement in (ESTIMATE, SETTLED):

@@ -16,8 +16,11 @@ from django.db import connection
 from enrollment.models import NotStated, PolicyYear
 from subsidies import rule
 from subsidies.case import Case
+from subsidies.models import Standard
 
 NOT_STATED = "政策未规定"
+ABSENT_TIER = "absent-tier"
+"""Topic of a pack: whether a category with standards for other tiers gets anything in this one."""
 YUAN = Decimal("0.01")
 
 # What is open → the topics a pack may have listed it under, and a sentence where it has not.
@@ -159,7 +162,7 @@ def quote(policy_year: PolicyYear, case: Case) -> Quote:
             arrival_assumed=bool(arrival_assumed),
         ),
         rules=list(dict.fromkeys(one for cites in rules for one in cites.split("；"))),
-        not_stated=questions(policy_year, doubts),
+        not_stated=[*questions(policy_year, doubts), *_absent_tier(policy_year, case)],
         case=case,
         way=way or "",
         full_price=bool(full),
@@ -177,6 +180,21 @@ def questions(policy_year: PolicyYear, doubts: Iterable[str]) -> list[str]:
         topics, sentence = QUESTIONS[doubt]
         found.append(next((listed[topic] for topic in topics if topic in listed), sentence))
     return list(dict.fromkeys(found))
+
+
+def _absent_tier(policy_year: PolicyYear, case: Case) -> list[str]:
+    """The question a pack lists about categories that its notice names for another tier only.
+
+    Nobody is subsidised who is not named, so the amounts stand; the question stands beside them.
+    """
+    listed = NotStated.objects.filter(policy_year=policy_year, topic=ABSENT_TIER)
+    here = Standard.objects.filter(policy_year=policy_year, tier=case.tier).values("category")
+    elsewhere = Standard.objects.filter(
+        policy_year=policy_year, category__in=[one.category.pk for one in case.identities]
+    ).exclude(category__in=here)
+    if not case.identities or not elsewhere.exists():
+        return []
+    return list(listed.values_list("question", flat=True))
 
 
 def _sentence(

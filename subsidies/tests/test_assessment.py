@@ -231,3 +231,20 @@ def test_the_quote_command_names_what_it_does_not_know(county, option, code):
     with pytest.raises(Failure) as refused:
         call_command("quote", county="990001", year=2024, **option)
     assert refused.value.code == code
+
+
+def test_on_no_list_only_a_wrong_amount_brings_somebody_into_the_ledger(county):
+    """C61: who pays less than the fee without an identity has to be looked at."""
+    make_payment(county.people["甲一"], county.year, "190.00")
+    make_payment(county.people["甲二"], county.year, "380.00")
+    make_payment(county.people["乙一"], county.year, "190.00")
+    make_payment(county.people["乙一"], county.year, "190.00", when="2023-11-21 10:00")
+    make_payment(county.people["丙一"], county.year, "0.00")
+    assessment.assess(county.year)
+    found = Subsidy.objects.values_list("person__name", "subsidy", "due", "difference", "category")
+    assert set(found) == {("甲一", 0, 380, -190, None), ("丙一", 0, 380, -380, None)}
+    assert not Estimate.objects.exists()
+    assert assessment.assess(county.year).settled == assessment.Written(0, 0, 0)
+    make_payment(county.people["甲一"], county.year, "190.00", when="2023-11-22 10:00")
+    assessment.assess(county.year)
+    assert [row.person.name for row in Subsidy.objects.all()] == ["丙一"]

@@ -266,6 +266,15 @@ OWED = [
 ]
 
 
+def test_named_for_the_other_tier_only_nothing_is_given_and_the_question_stands_beside_it(years):  # noqa: F811
+    """C84: 烈士遗属 stand in tier two alone; the notice does not say that tier one gets nothing."""
+    question = "烈士遗属等四类人员参加一档是否资助"
+    answer = ask(years["N"], {"tier": "一档", "categories": ["烈士遗属"]})
+    assert (answer.subsidy, answer.not_stated) == (0, [question])
+    for other in ({"tier": "二档", "categories": ["烈士遗属"]}, {"tier": "一档"}):
+        assert question not in ask(years["N"], other).not_stated
+
+
 @pytest.mark.parametrize(("county", "tier", "categories", "subsidy", "due", "department"), OWED)
 def test_what_somebody_owes(years, county, tier, categories, subsidy, due, department):  # noqa: F811
     answer = ask(years[county], {"tier": tier, "categories": categories}).as_dict()
