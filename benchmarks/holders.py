@@ -47,8 +47,8 @@ JINZHAI = (
     Kind("优抚", 0, 40, young=False),
     Kind("破产企业职工", 0, 4, young=False),
     Kind("低保", 38, 100),
-    Kind("监测户", 190, 8, young=False),
-    Kind("残疾", 190, 30, young=False),
+    Kind("监测户", 190, 8),
+    Kind("残疾", 190, 30),
     Kind("计生", 190, 60, young=False),
 )
 YUEYANG = (
@@ -56,7 +56,7 @@ YUEYANG = (
     Kind("孤儿", 0, 15, young=True),
     Kind("重度残疾人", 0, 40, young=False),
     Kind("低保对象", 190, 60),
-    Kind("监测对象", 190, 15, young=False),
+    Kind("监测对象", 190, 15),
     Kind("最低生活保障边缘家庭成员", 190, 10),
     Kind("三、四级中轻度残疾对象", 190, 20, young=False),
 )
@@ -68,8 +68,8 @@ NONGBA = (
     Kind("城乡低保对象", 38, 100),
     Kind("低保边缘户", 114, 30),
     Kind("重度残疾", 114, 30, young=False),
-    Kind("监测", 114, 25, young=False),
-    Kind("普通残疾", 190, 40, young=False),
+    Kind("监测", 114, 25),
+    Kind("普通残疾", 190, 40),
 )
 KINDS = {"jinzhai": JINZHAI, "yueyang": YUEYANG, "nongba": NONGBA}
 WATCHED = ("脱贫不稳定户", "边缘易致贫户", "突发严重困难户")

@@ -23,6 +23,9 @@ class Role:
     """May issue targets (下达任务)."""
     may_answer: bool = False
     """May decide open questions of its own area."""
+    may_reply: bool = False
+    """May say what it found about an amount that the county sent for checking, and record what
+    happened to somebody."""
     keeps_regions: bool = False
     reads_audit: bool = False
     keeps_accounts: bool = False
@@ -51,6 +54,7 @@ ROLES = {
             may_apply=True,
             may_issue=True,
             may_answer=True,
+            may_reply=True,
             keeps_regions=True,
             sees_record=True,
         ),
@@ -73,8 +77,16 @@ ROLES = {
             hands_in=True,
             may_apply=True,
             may_answer=True,
+            may_reply=True,
         ),
-        Role("village_clerk", "村级代办", "village", sees_people=True, may_reveal=True),
+        Role(
+            "village_clerk",
+            "村级代办",
+            "village",
+            sees_people=True,
+            may_reveal=True,
+            may_reply=True,
+        ),
         Role("auditor", "审计", "county", reads_audit=True),
     )
 }

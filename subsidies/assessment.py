@@ -18,11 +18,12 @@ from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.models import Count, F, Q, Sum
+from django.utils import timezone
 
 from enrollment import insured
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear
-from subsidies import rule
+from subsidies import checks, rule
 from subsidies.models import Estimate, Subsidy
 
 FROZEN = (PolicyYear.State.SETTLED, PolicyYear.State.CLOSED)
@@ -279,8 +280,9 @@ def assess(policy_year: PolicyYear) -> Assessment:
             cursor.execute(statement, rule.parameters(policy_year.pk))
             written.append(Written(*cursor.fetchone()))
         cursor.execute("DROP TABLE holder, listed")
-        PolicyYear.objects.filter(pk=policy_year.pk, assessed_revision__lt=revision).update(
-            assessed_revision=revision
+        checks.close_resolved(policy_year)
+        PolicyYear.objects.filter(pk=policy_year.pk, assessed_revision__lte=revision).update(
+            assessed_revision=revision, assessed_at=timezone.now()
         )
     return Assessment(revision, *written)
 

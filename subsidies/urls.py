@@ -2,12 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from subsidies.views import duties, quotes
+from subsidies.views import duties, ledger, quotes
 
 app_name = "subsidies"
 urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/quotes/", quotes.quotes, name="quotes"),
     path("<str:county>/<int:year>/residents/<int:pk>/quotes/", quotes.person, name="quotes-person"),
+    path("<str:county>/<int:year>/ledger/", ledger.ledger, name="ledger"),
+    path("<str:county>/<int:year>/ledger/export/", ledger.export, name="ledger-export"),
     path("<str:county>/<int:year>/duties/", duties.duties, name="duties"),
     path("<str:county>/<int:year>/duties/nil/", duties.nil, name="duties-nil"),
 ]

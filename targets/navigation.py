@@ -59,6 +59,12 @@ RAIL: list[tuple[str, list[Item]]] = [
         ],
     ),
     (
+        "资助",
+        [
+            Item("资助台账", "subsidies:ledger", "table", ("sees_people",)),
+        ],
+    ),
+    (
         "依据",
         [
             Item("任务", "targets:targets", "flag"),

@@ -59,6 +59,8 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "enrollment:accounts-hand-over": ({"pk": "account"}, {"administrator"}),
     "subsidies:quotes": ({}, EVERYBODY),
     "subsidies:quotes-person": ({"pk": "person"}, SEES_PEOPLE - {"west_officer"}),
+    "subsidies:ledger": ({}, SEES_PEOPLE),
+    "subsidies:ledger-export": ({}, SEES_PEOPLE),
     "subsidies:duties": ({}, {"county_officer", "county_viewer", "department_user"}),
     "subsidies:duties-nil": ({}, {"county_officer", "department_user"}),
     "enrollment:rosters": ({}, ROSTERS | {"west_officer", "department_user"}),

@@ -80,6 +80,7 @@ class PolicyYear(models.Model):
 
     revision = models.BigIntegerField("修订号", default=0)
     assessed_revision = models.BigIntegerField("已核定修订号", default=0)
+    assessed_at = models.DateTimeField("核定时间", null=True, blank=True)
     pack_name = models.TextField("政策包文件名", blank=True)
     pack_text = models.TextField("最近载入的政策包", blank=True)
     pack_digest = models.TextField("政策包摘要", blank=True)

@@ -1,5 +1,6 @@
 """The model, by room: the county's rules, what holds for people, and what is settled."""
 
+from subsidies.models.checks import AmountCheck, CheckAnswer
 from subsidies.models.people import (
     AttributeRecord,
     Entitlement,
@@ -26,9 +27,11 @@ from subsidies.models.settlement import (
 )
 
 __all__ = [
+    "AmountCheck",
     "AttributeRecord",
     "Category",
     "CategoryLine",
+    "CheckAnswer",
     "Clearance",
     "Declaration",
     "DepartmentAlias",

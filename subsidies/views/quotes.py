@@ -14,9 +14,8 @@ from enrollment.failure import Failure
 from enrollment.models import Person
 from subsidies import case, quote
 from subsidies.forms import Question
-from subsidies.models import Category, Entitlement, Subsidy
-
-HIDDEN = "特殊情形"
+from subsidies.models import Entitlement, Subsidy
+from subsidies.words import Words
 
 
 @require_safe
@@ -80,43 +79,25 @@ def _panel(request: HttpRequest, place: Place, somebody: Person) -> dict[str, An
         .select_related("category", "category__department", "written_by")
         .order_by("category__order", "pk")
     )
-    words = _words([one.category for one in held], place)
+    words = Words(year, place.user)
+    hidden = {words.names[pk] for pk in words.hidden}
     row = Subsidy.objects.filter(policy_year=year, person=somebody).first()
     return {
         "quote": answer,
-        "reason": _veiled(answer.reason, words),
-        "category": _veiled(answer.category or "", words),
-        "department": "" if answer.category in words else answer.department,
+        "reason": words.veiled(answer.reason),
+        "category": words.veiled(answer.category or ""),
+        "department": "" if answer.category in hidden else answer.department,
         "identities": [
             {
                 "row": one,
-                "word": words.get(one.category.name, one.category.name),
-                "hidden": one.category.name in words,
+                "word": words.name(one.category_id),
+                "hidden": one.category_id in words.hidden,
             }
             for one in held
         ],
         "ledger": row,
-        "ledger_reason": _veiled(row.reason, words) if row else "",
+        "ledger_reason": words.veiled(row.reason) if row else "",
     }
-
-
-def _words(categories: list[Category], place: Place) -> dict[str, str]:
-    """What a viewer below the county reads for each sensitive category (C116)."""
-    if people.sees_sensitive(place.user):
-        return {}
-    return {one.name: one.public_word or HIDDEN for one in categories if one.sensitive}
-
-
-def _veiled(text: str, words: dict[str, str]) -> str:
-    """The sentence without a sensitive identity or the office that gives it away."""
-    for name, word in words.items():
-        start = text.find(f"{name}（")
-        while start >= 0:
-            end = text.find("）", start)
-            text = text[:start] + word + text[end + 1 :]
-            start = text.find(f"{name}（")
-        text = text.replace(name, word)
-    return text
 
 
 def _answer(answer: quote.Quote) -> str:

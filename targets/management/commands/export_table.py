@@ -93,7 +93,11 @@ class Command(PortalCommand):
             draft = Path(file.name)
             try:
                 count = ledger.write(
-                    file, year, region, department=options["department"] or "", category=category
+                    file,
+                    year,
+                    region,
+                    department=options["department"] or "",
+                    category=category.name if category else "",
                 )
                 os.chmod(draft, 0o640)
                 os.replace(draft, path)
