@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from enrollment.models.people import tracked
 from enrollment.scope import Placed, PlacedQuerySet
-from subsidies.models.people import _person
+from subsidies.models.people import person_key
 
 
 class CheckQuerySet(PlacedQuerySet):
@@ -32,7 +32,7 @@ class AmountCheck(Placed):
         BY_HAND = "by_hand", "县级办结"
 
     policy_year = models.ForeignKey("enrollment.PolicyYear", models.PROTECT, related_name="+")
-    person = _person("amount_checks")
+    person = person_key("amount_checks")
     due = models.DecimalField("下发时应缴", max_digits=10, decimal_places=2)
     paid = models.DecimalField("下发时已缴", max_digits=10, decimal_places=2)
     difference = models.DecimalField("下发时差额", max_digits=10, decimal_places=2)
