@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('enrollment', '0005_assessed_at'),
+        ('enrollment', '0006_assessed_at'),
         ('pghistory', '0007_auto_20250421_0444'),
         ('subsidies', '0004_settlement'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

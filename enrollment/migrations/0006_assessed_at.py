@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('enrollment', '0004_births'),
+        ('enrollment', '0005_accounts_of_three'),
     ]
 
     operations = [
