@@ -194,7 +194,7 @@ def lines(rows: QuerySet[Any], policy_year: PolicyYear, words: Words) -> Iterato
     unseal = vault().open
     plain = ("pk", "person", "town", "village", "category", "department", "fee", "subsidy",
              "standard", "due", "cites", "reason")  # fmt: skip
-    paid = ("paid", "paid_on", "extra", "difference", "recognised_after")
+    paid: tuple[str, ...] = ("paid", "paid_on", "extra", "difference", "recognised_after")
     if rows.model is Estimate:
         paid = ()
     chosen = rows.annotate(
