@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from enrollment import audit, insured
+from enrollment import audit, insured, names
 from enrollment.documents import DocumentError, check, mask, normalise
 from enrollment.failure import Failure
 from enrollment.models import Enrollment, Person, PolicyYear, Status, StatusKind, User
@@ -22,16 +22,22 @@ from enrollment.models.people import PersonQuerySet
 from enrollment.vault import vault
 
 REASON_LIMIT = 100
+HEAD = "户主"
 REVEALED = {"number": "证件号码", "phone": "联系电话"}
 
 _PHONE = re.compile(r"1\d{10}|0\d{2,3}-?\d{7,8}")
 _TAIL = re.compile(r"[0-9]{3}[0-9X]")
+_HEAD = re.compile(r"户主[:： ]?(\S{1,20})")
+_INITIALS = re.compile(r"[A-Za-z]{2,6}")
 _DAY = re.compile(r"(\d{4})[-./年]?(\d{1,2})[-./月]?(\d{1,2})日?")
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for: ``kind`` is id, tail, phone or name; ``shown`` is fit for the page."""
+    """What is looked for, and how it is shown on the page.
+
+    ``kind`` is id, tail, phone, name, initials or head (the household of a head so named).
+    """
 
     kind: str
     value: str
@@ -54,7 +60,7 @@ def read(text: str, *, today: date) -> Search:
     """
     text = " ".join(text.split())
     if not text:
-        raise Failure("empty", "请输入姓名、证件号码、手机号，或后四位加出生日期")
+        raise Failure("empty", "请输入姓名或首字母、证件号码、手机号，或后四位加出生日期")
     if tail := _tail(text):
         birth, last_four = tail
         shown = f"后四位 **** 出生 {birth:%Y-%m-%d}"
@@ -69,6 +75,10 @@ def read(text: str, *, today: date) -> Search:
         except DocumentError as error:
             raise Failure("number", f"{error}。也可以按姓名，或按后四位加出生日期查找") from error
         return Search("id", vault().index(document.number).hex, f"证件号码 {mask(document.number)}")
+    if head := _HEAD.fullmatch(text):
+        return Search("head", head[1], f"户主姓名含“{head[1]}”")
+    if _INITIALS.fullmatch(text):
+        return Search("initials", text.lower(), f"姓名首字母“{text.upper()}”")
     if len(text) > 60:
         raise Failure("name", "姓名不会超过 60 个字，请检查输入")
     return Search("name", text, f"姓名含“{text}”")
@@ -167,11 +177,19 @@ def age(person: Person, on: date) -> int | None:
 
 def find(search: Search, *, among: PersonQuerySet) -> PersonQuerySet:
     """The people a search names within ``among`` (scope it first), those on the roll first."""
+    if search.kind == "initials":
+        names.learn()  # those who came in within the last seconds
     condition = {
         "id": Q(id_index=search.value),
         "tail": Q(tail_index=search.value, **({"birth": search.birth} if search.birth else {})),
         "phone": Q(phone=search.value),
-        "name": Q(name__contains=search.value),
+        "name": Q(name__in=names.containing(search.value)),
+        "initials": Q(name__in=names.beginning(search.value)),
+        "head": Q(
+            household__in=Person.objects.filter(
+                relation=HEAD, name__in=names.containing(search.value)
+            ).values("household")
+        ),
     }[search.kind]
     return among.filter(condition).order_by(F("on_roll_to").desc(nulls_first=True), "name", "pk")
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
-from enrollment import audit, jobs, roster, store
+from enrollment import audit, jobs, names, roster, store
 from enrollment.models import Job, RosterState
 
 
@@ -49,10 +49,11 @@ def run_job(job_id: int) -> None:
 
 @shared_task
 def tick() -> None:
-    """Every few seconds: find work that was left lying, seal the trail."""
+    """Every few seconds: find work that was left lying, seal the trail, read new names."""
     for job_id in jobs.recheck():
         run_job.delay(job_id)
     audit.seal()
+    names.learn()
 
 
 @shared_task

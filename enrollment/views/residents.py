@@ -20,6 +20,14 @@ from enrollment.models.people import PersonQuerySet
 
 PER_PAGE = 50
 KEPT = 10
+KINDS = {
+    "id": "证件号码",
+    "tail": "后四位和出生日期",
+    "phone": "电话",
+    "name": "姓名",
+    "initials": "姓名首字母",
+    "head": "户主姓名",
+}
 
 
 @require_http_methods(["GET", "POST"])
@@ -50,9 +58,7 @@ def _search(request: HttpRequest, place: Place) -> HttpResponse:
         "search",
         by=place.user,
         county=place.county,
-        subject={"id": "证件号码", "tail": "后四位和出生日期", "phone": "电话", "name": "姓名"}[
-            search.kind
-        ],
+        subject=KINDS[search.kind],
         address=request.META.get("REMOTE_ADDR", ""),
     )
     token = secrets.token_urlsafe(8)
