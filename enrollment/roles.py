@@ -26,6 +26,10 @@ class Role:
     may_reply: bool = False
     """May say what it found about an amount that the county sent for checking, and record what
     happened to somebody."""
+    may_declare: bool = False
+    """May declare at zero (零申报) those of its own area who owe nothing, and record help."""
+    may_settle: bool = False
+    """May settle differences and recoveries, clear whom lists speak against, settle the year."""
     keeps_regions: bool = False
     reads_audit: bool = False
     keeps_accounts: bool = False
@@ -55,6 +59,8 @@ ROLES = {
             may_issue=True,
             may_answer=True,
             may_reply=True,
+            may_declare=True,
+            may_settle=True,
             keeps_regions=True,
             sees_record=True,
         ),
@@ -78,6 +84,7 @@ ROLES = {
             may_apply=True,
             may_answer=True,
             may_reply=True,
+            may_declare=True,
         ),
         Role(
             "village_clerk",

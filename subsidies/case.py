@@ -217,7 +217,7 @@ def of_person(
     return Case(
         tier=next((one for one in known.tiers if one.pk == tier_id), known.tiers[0]),
         group=next((one for one in known.groups if one.pk == group_id), known.groups[0]),
-        paid_on=paid_on or _paid_on(policy_year, person) or _today_or_usual(policy_year),
+        paid_on=paid_on or _paid_on(policy_year, person) or likely_day(policy_year),
         born=person.birth,
         event=event.event if event else None,
         event_date=event.event_date if event else None,
@@ -253,7 +253,8 @@ def _paid_on(policy_year: PolicyYear, person: Person) -> datetime.date | None:
     return timezone.localtime(first).date() if first else None
 
 
-def _today_or_usual(policy_year: PolicyYear) -> datetime.date:
+def likely_day(policy_year: PolicyYear) -> datetime.date:
+    """Today where collecting goes on or has only paused; else the usual day of payment."""
     days = Window.objects.filter(policy_year=policy_year).values_list("pays_from", "pays_to")
     today = timezone.localdate()
     if days and min(start for start, _ in days) <= today <= max(end for _, end in days):

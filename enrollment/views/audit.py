@@ -90,6 +90,17 @@ ACTIONS = {
     "rotate_keys": "更换加密密钥",
     "rotate_index_key": "更换检索密钥",
     "load_policy": "载入政策包",
+    "declare_zero": "登记零申报",
+    "withdraw_declaration": "撤回零申报",
+    "clear_declaration": "核对后准予申报",
+    "settle_difference": "登记退补",
+    "reverse_difference": "冲销退补",
+    "close_recovery": "处理资助收回",
+    "reopen_recovery": "重新打开资助收回",
+    "add_help": "登记另行扶持",
+    "remove_help": "删除另行扶持",
+    "settle_year": "年度结算",
+    "unsettle_year": "撤销年度结算",
 }
 
 DETAILS = {
@@ -126,6 +137,15 @@ DETAILS = {
     "units": "单位数",
     "total": "合计",
     "kept_back": "保留未动",
+    "declared_on": "申报日期",
+    "office": "办理单位",
+    "conclusion": "核对结论",
+    "left": "未办",
+    "amount": "金额",
+    "settled_on": "退补日期",
+    "giver": "扶持单位",
+    "state": "情况",
+    "checksum": "台账校验码",
 } | dict(Fate.choices)
 
 
