@@ -159,6 +159,13 @@
     form.requestSubmit();
   }, true);
 
+  // One box ticks all rows of its form.
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (!box.matches("[data-tick-all]")) return;
+    all("input[type=checkbox][name=row]", box.form).forEach((one) => { one.checked = box.checked; });
+  });
+
   const first = document.querySelector("[data-focus]");
   if (first) first.focus();
 })();

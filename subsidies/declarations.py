@@ -89,13 +89,14 @@ def declare(
         raise Failure("later", "申报日期不能晚于今天")
     office = policy_year.proxy_office or _clean(office)
     if not office:
-        raise Failure(
-            "no_office", f"政策没有规定由哪个单位办理{word}，请填写实际办理申报的单位"
-        )
+        raise Failure("no_office", f"政策没有规定由哪个单位办理{word}，请填写实际办理申报的单位")
     found = zero.lines(policy_year, region, on=on, among=people)
     ready = [one for one in found if one.state == zero.State.READY]
     left = [
-        (one.person, "名单对此人有疑义，须先经县级核对" if one.state == zero.State.HELD else one.reason)
+        (
+            one.person,
+            "名单对此人有疑义，须先经县级核对" if one.state == zero.State.HELD else one.reason,
+        )
         for one in found
         if one.state != zero.State.READY
     ]
@@ -262,8 +263,12 @@ def clear(
 def _moment(on: datetime.date) -> datetime.datetime:
     """The payment's time on a day: now for today, else noon, which is in whatever the day is."""
     now = timezone.localtime()
-    return now if on == now.date() else now.replace(
-        year=on.year, month=on.month, day=on.day, hour=12, minute=0, second=0, microsecond=0
+    return (
+        now
+        if on == now.date()
+        else now.replace(
+            year=on.year, month=on.month, day=on.day, hour=12, minute=0, second=0, microsecond=0
+        )
     )
 
 

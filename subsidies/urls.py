@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from subsidies.views import duties, ledger, quotes
+from subsidies.views import duties, ledger, quotes, zero
 
 app_name = "subsidies"
 urlpatterns: list[URLPattern] = [
@@ -12,4 +12,6 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/ledger/export/", ledger.export, name="ledger-export"),
     path("<str:county>/<int:year>/duties/", duties.duties, name="duties"),
     path("<str:county>/<int:year>/duties/nil/", duties.nil, name="duties-nil"),
+    path("<str:county>/<int:year>/zero/", zero.page, name="zero"),
+    path("<str:county>/<int:year>/zero/export/", zero.export, name="zero-export"),
 ]

@@ -178,6 +178,8 @@ class Declared:
     category: int | None
     document: str = ""
     by: str = ""
+    due: Decimal | None = None
+    """What the ledger says somebody owes whom the tax bureau has at zero; None for our own."""
 
 
 def declared(policy_year: PolicyYear, region: Region, *, viewer: User | None) -> list[Declared]:
@@ -202,10 +204,10 @@ def declared(policy_year: PolicyYear, region: Region, *, viewer: User | None) ->
         ours=Subquery(ours.values("pk")[:1])
     )
     return own + [
-        Declared(person, town, village, None, on, "税务缴费明细", category)
-        for person, town, village, on, category in rows.filter(ours=None)
+        Declared(person, town, village, None, on, "税务缴费明细", category, due=due)
+        for person, town, village, on, category, due in rows.filter(ours=None)
         .order_by(*order)
-        .values_list("person", "town", "village", "paid_on", "category")
+        .values_list("person", "town", "village", "paid_on", "category", "due")
     ]
 
 

@@ -62,6 +62,7 @@ RAIL: list[tuple[str, list[Item]]] = [
         "资助",
         [
             Item("资助台账", "subsidies:ledger", "table", ("sees_people",)),
+            Item("代缴和退补", "subsidies:zero", "piggy-bank", ("sees_people",)),
         ],
     ),
     (

@@ -63,6 +63,8 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "subsidies:ledger-export": ({}, SEES_PEOPLE),
     "subsidies:duties": ({}, {"county_officer", "county_viewer", "department_user"}),
     "subsidies:duties-nil": ({}, {"county_officer", "department_user"}),
+    "subsidies:zero": ({}, SEES_PEOPLE),
+    "subsidies:zero-export": ({}, SEES_PEOPLE),
     "enrollment:rosters": ({}, ROSTERS | {"west_officer", "department_user"}),
     "enrollment:rosters-new": ({}, APPLIES | {"west_officer", "department_user"}),
     "enrollment:rosters-one": ({"pk": "roster"}, ROSTERS),

@@ -49,9 +49,7 @@ def names(county: Cast, region=None, on=ON) -> dict[str, zero.State]:
 
 
 def declare(county: Cast, **more) -> declarations.Done:
-    return declarations.declare(
-        county.year, county.county, on=ON, by=county.county_officer, **more
-    )
+    return declarations.declare(county.year, county.county, on=ON, by=county.county_officer, **more)
 
 
 def test_who_owes_something_is_not_on_the_list(county):
