@@ -7,6 +7,7 @@ never edited: a wrong declaration is withdrawn, and both stay on record.
 import datetime
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pghistory
 from django.db import connection, transaction
@@ -108,7 +109,7 @@ def declare(
     ]
     if not ready:
         raise Failure("nobody", "没有可以申报的人：请勾选“待申报”中的人，或换一个申报日期")
-    given = {
+    given: dict[str, Any] = {
         "year": policy_year.pk,
         "people": [one.person for one in ready],
         "tiers": [one.tier for one in ready],

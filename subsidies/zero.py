@@ -160,8 +160,8 @@ def lines(
         cursor.execute("SET LOCAL work_mem = '32MB'")
         cursor.execute(f"{statement} {tail}", values)
         return [
-            Line(*row[:-2], grounds=tuple(row[-2]), cleared=tuple(row[-1]))
-            for row in cursor.fetchall()
+            Line(*facts, tuple(against), tuple(cleared))
+            for *facts, against, cleared in cursor.fetchall()
         ]
 
 
@@ -203,11 +203,19 @@ def declared(policy_year: PolicyYear, region: Region, *, viewer: User | None) ->
     rows = LedgerRow.objects.filter(here, policy_year=policy_year, paid=0).annotate(
         ours=Subquery(ours.values("pk")[:1])
     )
+    theirs = rows.filter(ours=None).order_by(*order)
     return own + [
-        Declared(person, town, village, None, on, "税务缴费明细", category, due=due)
-        for person, town, village, on, category, due in rows.filter(ours=None)
-        .order_by(*order)
-        .values_list("person", "town", "village", "paid_on", "category", "due")
+        Declared(
+            person=row.person_id,
+            town=row.town_id,
+            village=row.village_id,
+            declaration=None,
+            on=row.paid_on,
+            office="税务缴费明细",
+            category=row.category_id,
+            due=row.due,
+        )
+        for row in theirs.defer("reason", "cites", "department")
     ]
 
 

@@ -66,7 +66,8 @@ def _lines(
         )
     }
     unseal = vault().open
-    for number, one in enumerate([*open_ones, *done], 1):
+    everybody: list[zero.Line | zero.Declared] = [*open_ones, *done]
+    for number, one in enumerate(everybody, 1):
         name, cipher = known[one.person]
         hidden = one.category in words.hidden
         yield [
