@@ -116,12 +116,12 @@ class Line:
     allowed: bool | None
     cites: str
     reason: str
-    grounds: tuple[str, ...]
-    cleared: tuple[str, ...]
+    grounds: list[str]
+    cleared: list[str]
 
     @property
-    def open_grounds(self) -> tuple[str, ...]:
-        return tuple(one for one in self.grounds if one not in self.cleared)
+    def open_grounds(self) -> list[str]:
+        return [one for one in self.grounds if one not in self.cleared]
 
     @property
     def state(self) -> State:
@@ -159,10 +159,7 @@ def lines(
         cursor.execute("SET LOCAL jit = off")
         cursor.execute("SET LOCAL work_mem = '32MB'")
         cursor.execute(f"{statement} {tail}", values)
-        return [
-            Line(*facts, tuple(against), tuple(cleared))
-            for *facts, against, cleared in cursor.fetchall()
-        ]
+        return [Line(*row) for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True)
