@@ -1,10 +1,5 @@
 FROM python:3.12-slim-trixie
 
-# Without a Chinese font server-made PDFs would print empty boxes.
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends fonts-noto-cjk \
-    && rm -rf /var/lib/apt/lists/*
-
 WORKDIR /app
 COPY requirements.txt .
 RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements.txt

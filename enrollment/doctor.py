@@ -30,8 +30,6 @@ from enrollment.vault import KeyMissing, vault
 PROBLEM, HINT, FINE = "problem", "hint", "fine"
 OLDEST_SERVER = 14
 LOW_DISK = 5 * 1024**3
-FONT_FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
-FONT_NAMES = ("notosanscjk", "notoserifcjk", "sourcehan", "wqy", "simsun", "msyh", "simhei")
 
 
 @dataclass(frozen=True)
@@ -218,16 +216,6 @@ def _disk() -> Iterator[Finding]:
             )
 
 
-def _fonts() -> Iterator[Finding]:
-    for folder in FONT_FOLDERS:
-        for path in Path(folder).expanduser().rglob("*.[to]t[fc]"):
-            if path.name.lower().replace("-", "").startswith(FONT_NAMES):
-                return
-    yield Finding(
-        HINT, "字体", "没有中文字体，服务器上出不了 PDF（网页打印不受影响）；请安装 fonts-noto-cjk"
-    )
-
-
 def _clock() -> Iterator[Finding]:
     if settings.TIME_ZONE != "Asia/Shanghai":
         yield Finding(PROBLEM, "时区", f"时区设成了 {settings.TIME_ZONE}，应为 Asia/Shanghai")
@@ -323,7 +311,6 @@ CHECKS: list[tuple[str, Check, bool]] = [
     ("密钥", _keys, True),
     ("文件", _files, True),
     ("磁盘", _disk, False),
-    ("字体", _fonts, False),
     ("时区", _clock, False),
     ("任务", _jobs, True),
     ("操作记录", _audit, True),

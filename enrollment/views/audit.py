@@ -159,7 +159,13 @@ VALUES: dict[str, dict[str, str]] = {
         "list": "任务名单",
         "edited": "页面录入",
     },
-    "form": {"xlsx": "Excel", "csv": "CSV（GB18030）", "csv-utf-8": "CSV（UTF-8）", "pdf": "PDF"},
+    "form": {
+        "xlsx": "Excel",
+        "pdf": "PDF",
+        "csv": "CSV",
+        "csv-utf-8": "CSV（UTF-8）",
+        "csv-gb18030": "CSV（GB18030）",
+    },
 }
 PLACES = ("region", "key", "village", "town")
 LEFT_OUT = ("figure", "version")

@@ -1,11 +1,8 @@
 """Drawing an official table with openpyxl: A4, merged heads, repeated when printed, values only."""
 
 import math
-import os
-import tempfile
 import unicodedata
 from collections.abc import Container
-from pathlib import Path
 from typing import Any
 
 from django.utils import timezone
@@ -16,8 +13,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from enrollment import demo
-from enrollment.failure import Failure
-from targets.official.tables import TABLES, Table
+from targets.official.tables import TABLES, Table, heads
 
 FONT = "宋体"
 """Every Windows Excel has it, 䃥 (U+40E5) included. Its family and charset are stored with it, so
@@ -35,31 +31,6 @@ WIDEST = {False: 80, True: 124}
 THIN = Side(style="thin", color="000000")
 GRID = Border(left=THIN, right=THIN, top=THIN, bottom=THIN)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def write(table: Table, path: Path) -> None:
-    """Draw a table into an .xlsx file; a file already there is replaced whole or not at all."""
-    check_target(path)
-    try:
-        handle, draft = tempfile.mkstemp(suffix=".xlsx", dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise Failure("not_written", f"写不进 {path.parent}：{error.strerror}") from error
-    try:
-        workbook(table).save(draft)
-        os.chmod(draft, 0o640)
-        os.replace(draft, path)
-    except OSError as error:
-        Path(draft).unlink(missing_ok=True)
-        raise Failure("not_written", f"写不出 {path}：{error.strerror}") from error
-
-
-def check_target(path: Path) -> None:
-    """Raise Failure where a workbook cannot be written."""
-    if path.suffix.lower() != ".xlsx":
-        raise Failure("bad_name", f"导出文件应以 .xlsx 结尾，现为 {path.name}")
-    if not path.parent.is_dir():
-        raise Failure("no_folder", f"没有文件夹 {path.parent}，请先建立或换一处")
 
 
 def workbook(table: Table) -> Workbook:
@@ -142,31 +113,13 @@ class _Drawing:
 
     def _headings(self) -> tuple[int, int]:
         """Headings of one or more levels; equal neighbours merge, short ones reach down."""
-        columns = self.table.columns
-        depth = max(len(column.heading) for column in columns)
+        placed, depth = heads(self.table.columns)
         first = self.row + 1
         self.row += depth
-        for at, column in enumerate(columns):
-            for level, text in enumerate(column.heading):
-                path = tuple(column.heading[: level + 1])
-                last_level = level == len(column.heading) - 1
-                if (
-                    not last_level
-                    and at
-                    and tuple(columns[at - 1].heading[: level + 1]) == path
-                    and len(columns[at - 1].heading) > level + 1
-                ):
-                    continue
-                right = at
-                while (
-                    not last_level
-                    and right + 1 < len(columns)
-                    and tuple(columns[right + 1].heading[: level + 1]) == path
-                    and len(columns[right + 1].heading) > level + 1
-                ):
-                    right += 1
-                bottom = first + depth - 1 if last_level else first + level
-                self._heading(text, first + level, bottom, at + 1, right + 1)
+        for head in placed:
+            self._heading(
+                head.text, first + head.top, first + head.bottom, head.left + 1, head.right + 1
+            )
         self._fit_headings(first, depth)
         return first, self.row
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear, Region
 from targets.official import subsidised
-from targets.official.tables import TABLES, Table, figures
+from targets.official.tables import TABLES, Table, figures, form_for
 
 DRAFTED = ("targets", "progress")
 
@@ -31,9 +31,13 @@ def table(
     if tier and name != "overlap":
         raise Failure("no_tier", f"{TABLES[name]}不分档次制表，请去掉 --tier")
     if name == "overlap":
-        return subsidised.overlap(policy_year, region=region, tier=tier, until=until)
-    if name == "contrast":
-        return subsidised.contrast(policy_year, region=region)
-    if name == "coverage":
-        return subsidised.coverage_table(policy_year, region=region, until=until)
-    return figures(policy_year, name, region=region, draft=draft, until=until)
+        made = subsidised.overlap(policy_year, region=region, tier=tier, until=until)
+    elif name == "contrast":
+        made = subsidised.contrast(policy_year, region=region)
+    elif name == "coverage":
+        made = subsidised.coverage_table(policy_year, region=region, until=until)
+    else:
+        made = figures(policy_year, name, region=region, draft=draft, until=until)
+    form = form_for(policy_year, name)
+    made.unit = (region or (form.region if form else None) or policy_year.county).path
+    return made

@@ -38,6 +38,17 @@ class Column:
     width: int | None = None
 
 
+@dataclass(frozen=True)
+class Head:
+    """One cell of the headings: its text and the rows and columns it covers, from 0."""
+
+    text: str
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
 @dataclass
 class Table:
     """An official table, ready to be drawn."""
@@ -59,9 +70,38 @@ class Table:
     remarks: list[str] = field(default_factory=list)
     """Where the numbers come from and what to know about them: beside the form, never in it."""
     as_of: str = ""
+    unit: str = ""
+    """Who fills it in: the region it is about."""
     demo: bool = False
     plain: bool = False
     """The pack gives no form for this table; a plain one is used."""
+
+
+def heads(columns: Sequence[Column]) -> tuple[list[Head], int]:
+    """Headings of one or more levels, and how many: equal neighbours merge, short ones reach down.
+
+    The innermost heading is a column's own and never merges sideways.
+    """
+    depth = max(len(column.heading) for column in columns)
+
+    def outer(at: int, level: int) -> tuple[str, ...] | None:
+        heading = columns[at].heading
+        return tuple(heading[: level + 1]) if len(heading) > level + 1 else None
+
+    placed = []
+    for at, column in enumerate(columns):
+        for level, text in enumerate(column.heading):
+            path = outer(at, level)
+            if path is None:
+                placed.append(Head(text, level, depth - 1, at, at))
+                continue
+            if at and outer(at - 1, level) == path:
+                continue
+            right = at
+            while right + 1 < len(columns) and outer(right + 1, level) == path:
+                right += 1
+            placed.append(Head(text, level, level, at, right))
+    return placed, depth
 
 
 @dataclass(frozen=True)

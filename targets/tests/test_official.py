@@ -206,6 +206,6 @@ def test_what_cannot_be_exported(cast, tmp_path):
         official.table(cast.year, "nothing")
     table = official.table(cast.year, "progress")
     with pytest.raises(Failure, match=".xlsx"):
-        official.write(table, tmp_path / "表.xls")
+        official.write(table, tmp_path / "表.docx")
     with pytest.raises(Failure, match="没有文件夹"):
         official.write(table, tmp_path / "无" / "表.xlsx")

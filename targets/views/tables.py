@@ -1,6 +1,5 @@
-"""正式表格 as Excel, in the form the county's pack gives them."""
+"""正式表格 as files, in the form the county's pack gives them: Excel, PDF or CSV."""
 
-from io import BytesIO
 from urllib.parse import quote
 
 from django.contrib import messages
@@ -15,7 +14,6 @@ from targets import official
 from targets.navigation import address
 from targets.views.progress import cut_off
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAY = {
     "targets": "",
     "progress": "sees_people",
@@ -27,8 +25,12 @@ MAY = {
 
 @require_safe
 def table(request: HttpRequest, county: str, year: int, name: str) -> HttpResponse:
-    """Download a table of the region; ``?draft`` uses what the register gives, and says so."""
-    if name not in MAY:
+    """Download a table of the region, ``?form`` says as what.
+
+    ``?draft`` uses what the register gives, and says so.
+    """
+    form = request.GET.get("form", "xlsx")
+    if name not in MAY or form not in official.FILE_FORMS:
         raise Http404
     place = enter(request, county, year, may=MAY[name])
     until, problem = cut_off(request)
@@ -44,6 +46,7 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
             draft=draft,
             until=until,
         )
+        content = official.content(made, form)
     except Failure as failure:
         messages.error(request, failure.message)
         page = name if name in ("targets", "progress") else "policy"
@@ -55,12 +58,14 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
         subject=f"{place.region.path} {official.TABLES[name]}",
         address=request.META.get("REMOTE_ADDR", ""),
         rows=len(made.rows),
+        form=form,
     )
-    content = BytesIO()
-    official.workbook(made).save(content)
     kind = f"{official.TABLES[name]}{'（测算稿）' if draft else ''}"
-    file_name = f"{place.region.name}{place.policy_year.year}年度{kind}.xlsx"
+    described = official.FILE_FORMS[form]
+    file_name = f"{place.region.name}{place.policy_year.year}年度{kind}.{described.ending}"
     disposition = f"attachment; filename*=UTF-8''{quote(file_name)}"
     return HttpResponse(
-        content.getvalue(), content_type=XLSX, headers={"Content-Disposition": disposition}
+        content,
+        content_type=described.content_type,
+        headers={"Content-Disposition": disposition},
     )

@@ -1,4 +1,4 @@
-"""Write an official table to an Excel file."""
+"""Write an official table to an Excel, PDF or CSV file."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ LEDGER, LEDGER_WORD = "ledger", "资助台账"
 
 
 class Command(PortalCommand):
-    help = "导出正式表格（Excel）。--list 列出可导出的表。"
+    help = "导出正式表格：按文件名结尾存为 Excel、PDF 或 CSV。--list 列出可导出的表。"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", nargs="?", metavar="表名", help="、".join([*TABLES, LEDGER]))
@@ -28,7 +28,13 @@ class Command(PortalCommand):
         parser.add_argument("--category", metavar="名称", help="台账只列按这一类资助的人")
         parser.add_argument("--tier", metavar="档次", help="测算表按哪一档制，默认第一档")
         parser.add_argument("--as-of", metavar="时间", help="截止时间，默认现在")
-        parser.add_argument("--out", metavar="文件.xlsx", help="导出到哪里")
+        parser.add_argument("--out", metavar="文件", help="导出到哪里，以 .xlsx、.pdf 或 .csv 结尾")
+        parser.add_argument(
+            "--encoding",
+            choices=["utf-8", "gb18030"],
+            default="utf-8",
+            help="CSV 的编码，默认 UTF-8（带标记），旧版 Excel 可用 gb18030",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["list"]:
@@ -60,7 +66,7 @@ class Command(PortalCommand):
             until=moment(options["as_of"]),
         )
         path = Path(options["out"]).expanduser()
-        write(made, path)
+        write(made, path, encoding=options["encoding"])
         self.answer(
             {
                 "name": made.name,
@@ -88,7 +94,7 @@ class Command(PortalCommand):
             if category is None:
                 raise Failure("unknown_category", f"没有“{options['category']}”这种资助对象类别")
         path = Path(options["out"]).expanduser()
-        check_target(path)
+        check_target(path, endings=("xlsx",))
         with tempfile.NamedTemporaryFile(suffix=".xlsx", dir=path.parent, delete=False) as file:
             draft = Path(file.name)
             try:
