@@ -41,8 +41,8 @@ def pdf(table: Table) -> bytes:
             "no_glyph", f"PDF 字体里没有“{'、'.join(rare)}”，打印出来会是空格；请改用 Excel"
         )
     made = typst.compile(
-        PAGE.read_bytes(),
-        root=str(PAGE.parent),
+        PAGE,
+        root=PAGE.parent,
         font_paths=_fonts(),
         sys_inputs={"data": data},
         timestamp=int(timezone.now().timestamp()),
