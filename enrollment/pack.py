@@ -163,7 +163,11 @@ RULES = (
     WINDOWS,
     EVENTS,
     STATUSES,
-    Section("participants", Participant, ("text", "excluded", "hukou", "documents", *RULE)),
+    Section(
+        "participants",
+        Participant,
+        ("text", "about", "excluded", "unemployed", "hukou", "documents", *RULE),
+    ),
     Section(
         "registrars",
         RegistrarRule,

@@ -21,6 +21,10 @@ class Role:
     """May apply and withdraw rosters of its own area."""
     may_issue: bool = False
     """May issue targets (下达任务)."""
+    registers: bool = False
+    """May register people of its own area, and write down what they are instead of enrolled."""
+    reviews: bool = False
+    """Looks at deductions clerks set, answers objections and refund requests."""
     may_answer: bool = False
     """May decide open questions of its own area."""
     may_reply: bool = False
@@ -57,6 +61,8 @@ ROLES = {
             hands_in=True,
             may_apply=True,
             may_issue=True,
+            registers=True,
+            reviews=True,
             may_answer=True,
             may_reply=True,
             may_declare=True,
@@ -82,6 +88,7 @@ ROLES = {
             sees_rosters=True,
             hands_in=True,
             may_apply=True,
+            registers=True,
             may_answer=True,
             may_reply=True,
             may_declare=True,
@@ -92,6 +99,7 @@ ROLES = {
             "village",
             sees_people=True,
             may_reveal=True,
+            registers=True,
             may_reply=True,
         ),
         Role("auditor", "审计", "county", reads_audit=True),

@@ -14,7 +14,7 @@ from django.db.backends.utils import CursorWrapper
 
 from enrollment import store
 from enrollment.failure import Failure
-from enrollment.models import Person, RosterPage, Stage
+from enrollment.models import FormerDocument, Person, RosterPage, Stage
 from enrollment.vault import KeyMissing, Vault, vault
 
 BATCH = 5000
@@ -24,6 +24,7 @@ PAGES = 100
 # Every column that holds ciphertext; a test compares the list with the models.
 SEALED: list[tuple[type[models.Model], str]] = [
     (Person, "id_cipher"),
+    (FormerDocument, "id_cipher"),
     (RosterPage, "sealed"),
     (Stage, "id_cipher"),
 ]
@@ -121,7 +122,7 @@ def recompute_indexes(*, tell: Tell) -> int:
     keys = vault()
     done = 0
     with connection.cursor() as cursor, pgtrigger.ignore("enrollment.Person:update_update"):
-        for model in (Person, Stage):
+        for model in (Person, FormerDocument, Stage):
             table = connection.ops.quote_name(model._meta.db_table)
             cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
             cursor.execute(f"SELECT count(*) FROM {table} WHERE id_cipher IS NOT NULL")  # noqa: S608

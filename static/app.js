@@ -139,6 +139,12 @@
     form.dataset.sent = "1";
     window.setTimeout(() => { delete form.dataset.sent; }, 4000);
   });
+  // Drafts of this tab (drafts.js) go with whoever signs out.
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-sign-out]")) return;
+    Object.keys(window.sessionStorage).filter((name) => name.startsWith("canbao-draft:"))
+      .forEach((name) => window.sessionStorage.removeItem(name));
+  });
   window.addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
   window.addEventListener("beforeunload", (event) => {
     if (!changed.size) return;

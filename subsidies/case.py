@@ -112,7 +112,7 @@ def ask(
     happened = _named(known.events, event, "event", "特殊情形") if event else None
     if happened and event_date is None and happened.event_date_name == BORN:
         event_date = born
-    if happened and event_date is None and _needs_date(happened):
+    if happened and event_date is None and needs_date(happened):
         raise Failure(
             "event_date_missing",
             f"“{happened.name}”要看{happened.event_date_name or '事由日期'}，请写明事由日期",
@@ -170,7 +170,8 @@ def usual_day(
     return max(day for day in (main.pays_to, event_date, newborn) if day)
 
 
-def _needs_date(event: EventRule) -> bool:
+def needs_date(event: EventRule) -> bool:
+    """Whether the rule of a special case cannot be asked without the day it happened on."""
     return bool(
         event.within_days
         or event.within_months
@@ -253,10 +254,15 @@ def _paid_on(policy_year: PolicyYear, person: Person) -> datetime.date | None:
     return timezone.localtime(first).date() if first else None
 
 
-def likely_day(policy_year: PolicyYear) -> datetime.date:
+def likely_day(
+    policy_year: PolicyYear,
+    *,
+    event_date: datetime.date | None = None,
+    born: datetime.date | None = None,
+) -> datetime.date:
     """Today where collecting goes on or has only paused; else the usual day of payment."""
     days = Window.objects.filter(policy_year=policy_year).values_list("pays_from", "pays_to")
     today = timezone.localdate()
     if days and min(start for start, _ in days) <= today <= max(end for _, end in days):
         return today
-    return usual_day(policy_year)
+    return usual_day(policy_year, event_date=event_date, born=born)

@@ -51,7 +51,7 @@ chosen AS MATERIALIZED (
           AND (event.attribute_id IS NULL OR event.attribute_id = ANY (timed.attributes))
           AND (event.hukou IS NULL
                OR (event.hukou IN ('here', 'city') AND timed.hukou_here)
-               OR (event.hukou = 'elsewhere' AND NOT timed.hukou_here))
+               OR (event.hukou IN ('elsewhere', 'outside') AND NOT timed.hukou_here))
           AND (event.event_from IS NULL OR timed.event_date >= event.event_from)
           AND (event.event_to IS NULL OR timed.event_date <= event.event_to)
           AND (event.pays_from IS NULL OR timed.paid_on >= event.pays_from)

@@ -13,6 +13,7 @@ from targets.views import (
     targets,
     village,
 )
+from targets.views.registering import page as registering
 
 app_name = "targets"
 urlpatterns: list[URLPattern] = [
@@ -24,6 +25,9 @@ urlpatterns: list[URLPattern] = [
         village.home,
         name="worklist-home",
     ),
+    path("<str:county>/<int:year>/register/", registering.register, name="register"),
+    path("<str:county>/<int:year>/register/check/", registering.check, name="register-check"),
+    path("<str:county>/<int:year>/register/owed/", registering.owed, name="register-owed"),
     path("<str:county>/<int:year>/progress/", progress.progress, name="progress"),
     path("<str:county>/<int:year>/names/<str:figure>/", progress.names, name="progress-names"),
     path(

@@ -97,6 +97,7 @@ class Hukou(models.TextChoices):
     HERE = "here", "本县户籍"
     CITY = "city", "本市户籍"
     ELSEWHERE = "elsewhere", "非本县户籍"
+    OUTSIDE = "outside", "市外户籍"
 
 
 class Registration(models.TextChoices):
@@ -453,10 +454,27 @@ class StatusKind(Rule):
 
 
 class Participant(Rule):
-    """参保对象: a clause saying who may, or need not, enrol."""
+    """参保对象: a clause saying who may, or need not, enrol.
+
+    ``about`` empty: residents in general. Somebody is judged by the clauses that are about them.
+    """
+
+    class About(models.TextChoices):
+        RESIDENT = "resident", "一般居民"
+        STUDENT = "student", "在校学生和在园幼儿"
+        NEWBORN = "newborn", "新生儿"
+        TALENT = "talent", "引进人才的家属"
+        COMPATRIOT = "compatriot", "港澳台居民"
+        COMPATRIOT_STUDENT = "compatriot_student", "港澳台学生"
+        FOREIGNER = "foreigner", "外国人"
+        FOREIGN_STUDENT = "foreign_student", "外国留学生"
 
     text = models.TextField("对象")
+    about = ArrayField(
+        models.TextField(choices=About.choices), verbose_name="说的是谁", default=list, blank=True
+    )
     excluded = models.BooleanField("不属参保对象", default=False)
+    unemployed = models.BooleanField("须未就业", default=False)
     hukou = models.TextField("户籍条件", choices=Hukou.choices, null=True, blank=True)
     documents = _texts("所需证件")
 

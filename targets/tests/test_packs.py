@@ -175,7 +175,7 @@ class TestJinzhai:
 
     def test_base_date_and_deductions(self, jinzhai):
         assert jinzhai.base_date == date(2023, 8, 31)
-        kinds = StatusKind.objects.filter(policy_year=jinzhai).order_by("order")
+        kinds = StatusKind.objects.filter(policy_year=jinzhai, bucket="deducted").order_by("order")
         assert [kind.name for kind in kinds] == [
             "职工参保",
             "死亡未注销",
@@ -186,7 +186,9 @@ class TestJinzhai:
             "外嫁",
             "离婚",
         ]
-        assert {kind.bucket for kind in kinds} == {"deducted"}
+        others = StatusKind.objects.filter(policy_year=jinzhai).exclude(bucket="deducted")
+        assert all(kind.source and not kind.cites for kind in others)
+        assert min(kind.order for kind in others) > max(kind.order for kind in kinds)
         assert jinzhai.targetrule_set.get().deductions_open
 
     def test_windows(self, jinzhai):

@@ -1,0 +1,1 @@
+"""The pages of registering somebody, one module a task."""
