@@ -169,7 +169,9 @@ def entries(
         found = found.visible_to(viewer)
     if department:
         found = found.filter(department=department).exclude(category__in=words.hidden)
-    if category:
+    if category == NOBODY_S:
+        found = found.filter(category=None)
+    elif category:
         found = found.filter(category__in=words.columns().get(category, ()))
     if only and (basis == Basis.SETTLED or only not in SETTLED_ONLY):
         found = found.filter(ONLY[Only(only)])
@@ -282,7 +284,7 @@ def by_category(rows: QuerySet[Any], words: Words, *, settled: bool) -> list[dic
         word = words.name(one.pk) if one else NOBODY_S
         hidden = one is not None and one.pk in words.hidden
         office = one.department.name if one and one.department and not hidden else ""
-        found = told.setdefault(word, {"label": word, "department": office, "named": one})
+        found = told.setdefault(word, {"label": word, "department": office})
         for key in _sums(settled=settled):
             found[key] = (found.get(key) or 0) + (row[key] or 0)
     return list(told.values())

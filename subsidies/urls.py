@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from subsidies.views import duties, ledger, quotes, zero
+from subsidies.views import checks, duties, ledger, quotes, zero
 
 app_name = "subsidies"
 urlpatterns: list[URLPattern] = [
@@ -10,6 +10,11 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/residents/<int:pk>/quotes/", quotes.person, name="quotes-person"),
     path("<str:county>/<int:year>/ledger/", ledger.ledger, name="ledger"),
     path("<str:county>/<int:year>/ledger/export/", ledger.export, name="ledger-export"),
+    path("<str:county>/<int:year>/checks/", checks.checks, name="checks"),
+    path("<str:county>/<int:year>/checks/act/", checks.act, name="checks-act"),
+    path("<str:county>/<int:year>/checks/count/", checks.count, name="checks-count"),
+    path("<str:county>/<int:year>/checks/export/", checks.export, name="checks-export"),
+    path("<str:county>/<int:year>/checks/<int:pk>/", checks.one, name="checks-one"),
     path("<str:county>/<int:year>/duties/", duties.duties, name="duties"),
     path("<str:county>/<int:year>/duties/nil/", duties.nil, name="duties-nil"),
     path("<str:county>/<int:year>/zero/", zero.page, name="zero"),

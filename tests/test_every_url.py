@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from enrollment.models import Job, Question, Roster, User
 from enrollment.tests.cast import Cast, place
+from subsidies.models import AmountCheck
 from targets.models import TargetVersion
 
 EVERYBODY = {
@@ -59,6 +60,11 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "enrollment:accounts-hand-over": ({"pk": "account"}, {"administrator"}),
     "subsidies:quotes": ({}, EVERYBODY),
     "subsidies:quotes-person": ({"pk": "person"}, SEES_PEOPLE - {"west_officer"}),
+    "subsidies:checks": ({}, SEES_PEOPLE),
+    "subsidies:checks-act": ({}, {"county_officer"}),
+    "subsidies:checks-count": ({}, SEES_PEOPLE),
+    "subsidies:checks-export": ({}, SEES_PEOPLE),
+    "subsidies:checks-one": ({"pk": "check"}, SEES_PEOPLE - {"west_officer"}),
     "subsidies:ledger": ({}, SEES_PEOPLE),
     "subsidies:ledger-export": ({}, SEES_PEOPLE),
     "subsidies:duties": ({}, {"county_officer", "county_viewer", "department_user"}),
@@ -138,6 +144,15 @@ def objects(cast: Cast) -> dict[str, object]:
     version = TargetVersion.objects.create(
         policy_year=cast.year, set_by=cast.county, number=1, source="computed"
     )
+    check = AmountCheck.objects.create(
+        **place(cast.red_star),
+        policy_year=cast.year,
+        person=cast.people["甲一"],
+        due=38,
+        paid=190,
+        difference=152,
+        sent_by=cast.county_officer,
+    )
     return {
         "person": cast.people["甲一"].pk,
         "question": question.pk,
@@ -145,6 +160,7 @@ def objects(cast: Cast) -> dict[str, object]:
         "account": cast.east_officer.pk,
         "roster": roster.pk,
         "job": job.pk,
+        "check": check.pk,
     }
 
 

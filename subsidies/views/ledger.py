@@ -45,7 +45,7 @@ def ledger(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "tabs": _tabs(place, chosen, told),
         "chosen": chosen,
         "departments": words.departments(),
-        "categories": list(words.columns()),
+        "categories": [*words.columns(), verbs.NOBODY_S],
         "export_url": _url(place, chosen, name="subsidies:ledger-export"),
     }
     context |= fresh(place.policy_year)
@@ -113,7 +113,7 @@ def _chosen(request: HttpRequest, words: Words) -> dict[str, str]:
         "basis": basis,
         "only": only if only in allowed else "",
         "department": department if department in words.departments() else "",
-        "category": category if category in words.columns() else "",
+        "category": category if category in (*words.columns(), verbs.NOBODY_S) else "",
         "view": "sums" if request.GET.get("view") == "sums" else "",
     }
 
@@ -174,7 +174,7 @@ def _sums(
             for row in verbs.by_unit(everybody, place.region, settled=settled)
         ]
     categories = [
-        opened(row, category=row["label"]) if row["named"] else row | {"figures": []}
+        opened(row, category=row["label"])
         for row in verbs.by_category(everybody, words, settled=settled)
     ]
     return {"units": units, "by_category": categories, "whole": opened(told | {"label": "合计"})}
