@@ -5,7 +5,8 @@ themselves: people whose village nobody knows yet, and people who are insured al
 takes them out of the base (which bars nobody, but one of the two is probably wrong).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,9 @@ from enrollment import audit, insured
 from enrollment.failure import Failure
 from enrollment.models import (
     Cover,
+    Decision,
     Enrollment,
+    HeldRow,
     Household,
     Level,
     Person,
@@ -26,6 +29,7 @@ from enrollment.models import (
     Question,
     QuestionKind,
     Region,
+    Roster,
     Status,
     StatusKind,
     User,
@@ -33,19 +37,20 @@ from enrollment.models import (
 from enrollment.models.people import PersonQuerySet
 from enrollment.models.rosters import QuestionQuerySet
 from enrollment.regions import placed_models
+from enrollment.roster import KINDS as ROSTERS
+from enrollment.roster import answers
 
 UNPLACED = "unplaced"
 DEDUCTED_INSURED = "deducted_insured"
 KINDS = {**dict(QuestionKind.choices), UNPLACED: "未落实到村", DEDUCTED_INSURED: "扣减后又参保"}
 
-KEEP, TAKE, OTHER = "keep", "take", "other"
+# What may be answered, by kind of question.
 DECISIONS = {
-    KEEP: "在册姓名正确，保留",
-    TAKE: "名册所写姓名正确，采用",
-    OTHER: "不是同一人，名册的证件号码有误",
+    QuestionKind.NAME_DIFFERS: (Decision.KEEP, Decision.TAKE, Decision.OTHER),
+    QuestionKind.PAID_AGAIN: (Decision.ANOTHER, Decision.SAME),
+    QuestionKind.SERIAL_DIFFERS: (Decision.ANOTHER, Decision.SAME),
+    QuestionKind.MOVES_TOWN: (Decision.MOVES, Decision.STAYS),
 }
-
-
 NAME_LIMIT = 60
 
 
@@ -131,10 +136,59 @@ def counts(policy_year: PolicyYear, region: Region, *, viewer: User) -> dict[int
     return found
 
 
-def decider(kind: str, town: Region | None) -> str:
+@dataclass(frozen=True)
+class Source:
+    """Where a question comes from: a file, and its row."""
+
+    title: str
+    row: int | None
+    at: datetime
+    waits: bool
+    """The row is kept out until the answer."""
+
+
+def sources(asked: Sequence[Question], *, viewer: User) -> dict[int, list[Source]]:
+    """The rows behind some questions, for one page. Two queries whatever their number.
+
+    Whoever may not open a roster is not told its file's name, which may say what a list is of.
+    """
+    found: dict[int, list[Source]] = {question.pk: [] for question in asked}
+    held = HeldRow.objects.filter(question__in=found).select_related("roster")
+    named = Roster.objects.visible_to(viewer)
+    rosters = [question.roster_id for question in asked if question.roster_id]
+    seen = set(
+        named.filter(Q(pk__in=rosters) | Q(pk__in=held.order_by().values("roster"))).values_list(
+            "pk", flat=True
+        )
+    )
+
+    def source(roster: Roster, row: int | None, *, waits: bool) -> Source:
+        title = roster.file_name if roster.pk in seen else ROSTERS[roster.kind].title
+        return Source(title, row, roster.uploaded_at, waits)
+
+    for one in held.order_by("roster", "sheet", "row", "part"):
+        told = source(one.roster, one.row, waits=True)
+        if told not in found[one.question_id]:
+            found[one.question_id].append(told)
+    for question in asked:
+        if not found[question.pk] and question.roster:
+            found[question.pk].append(source(question.roster, question.row, waits=False))
+    return found
+
+
+def may_answer(question: Question, user: User) -> bool:
+    """Whether this user may decide it now: once a town has objected, only the county."""
+    if question.answered_at or not user.job.may_answer:
+        return False
+    return question.objected_at is None or user.job.level == "county"
+
+
+def decider(kind: str, town: Region | None, *, objected: bool = False) -> str:
     """Who decides a question that stands in a town."""
     if kind == DEDUCTED_INSURED:
         return "县级经办（与提供名单的部门核对）"
+    if objected:
+        return "县级经办（两镇意见不一）"
     if town is None or town.placeholder:
         return "县级经办"
     return f"{town.name}经办、县级经办"
@@ -146,36 +200,38 @@ def decider(kind: str, town: Region | None) -> str:
 @transaction.atomic
 def answer(
     question: Question, *, text: str, by: User, decision: str = "", address: str = ""
-) -> Question:
-    """Decide a question, in words and, where names differ, by one of DECISIONS.
+) -> int:
+    """Decide a question by one of its kind's DECISIONS, in words, and let in the rows that waited.
 
     Taking the given name corrects the person; the same question in other years is answered with
-    it. Raises Failure, also where somebody else was faster.
+    it. A town that will not let somebody go to another only objects: then the county decides.
+    Returns how many rows went in. Raises Failure, also where somebody else was faster.
     """
     _refuse_role(by)
-    question = Question.objects.select_for_update(of=("self",)).get(pk=question.pk)
+    visible = Question.objects.visible_to(by).select_for_update(of=("self",))
+    found = visible.filter(pk=question.pk).first()
+    if found is None:
+        raise Failure("gone", "这一项已撤销，或不在您的辖区")
+    question = found
     if question.answered_at:
         who = question.answered_by.display_name if question.answered_by else "他人"
         raise Failure("answered", f"这一项已由{who}核实：{question.answer}")
     text = " ".join(text.split())
     if not text:
         raise Failure("no_answer", "请写明核实结论和依据，如 查户口簿，应为张三")
-    if question.kind == QuestionKind.NAME_DIFFERS:
-        if decision not in DECISIONS:
-            raise Failure("no_decision", "请选择以哪个姓名为准")
-        text = f"{DECISIONS[decision]}。{text}"
-        if decision == TAKE:
-            _take_name(question)
+    if decision not in DECISIONS[QuestionKind(question.kind)]:
+        raise Failure("no_decision", "请选择一种结论")
+    objects = decision == Decision.STAYS and by.job.level != Level.COUNTY
+    text = f"{Decision(decision).label}。{text}"
     if len(text) > 300:
         raise Failure("too_long", "核实结论请写在 280 字以内")
-    same = Question.objects.open().filter(pk=question.pk)
-    if question.person_id and question.kind == QuestionKind.NAME_DIFFERS:
-        same = Question.objects.open().filter(
-            person=question.person_id, kind=question.kind, given=question.given
-        )
-    same.update(answer=text, answered_by=by, answered_at=timezone.now())
+    let_in = 0
+    if objects:
+        _object(question, text=text, by=by)
+    else:
+        let_in = _decide(question, decision, text=text, by=by)
     audit.record(
-        "answer_question",
+        "object_to_move" if objects else "answer_question",
         by=by,
         county=question.county,
         subject=question.get_kind_display(),
@@ -183,9 +239,35 @@ def answer(
         address=address,
         question=question.pk,
         decision=decision,
+        let_in=let_in,
     )
-    question.refresh_from_db()
-    return question
+    return let_in
+
+
+def _decide(question: Question, decision: str, *, text: str, by: User) -> int:
+    if decision == Decision.TAKE:
+        _take_name(question)
+    same = Question.objects.open().filter(pk=question.pk)
+    if question.person_id and question.kind == QuestionKind.NAME_DIFFERS:
+        same = Question.objects.open().filter(
+            person=question.person_id, kind=question.kind, given=question.given
+        )
+    answered = list(same.values_list("pk", flat=True))
+    same.update(decision=decision, answer=text, answered_by=by, answered_at=timezone.now())
+    let_in = answers.settle(answered, by=by)
+    # Also where nothing went in: what waits to be applied is decided by this answer.
+    _bump(question)
+    return let_in
+
+
+def _object(question: Question, *, text: str, by: User) -> None:
+    """Put on record that the town does not agree; its rows wait on, and say so."""
+    if question.objected_at:
+        raise Failure("objected", "本镇已提出不同意，等待县级决定")
+    Question.objects.filter(pk=question.pk).update(
+        objection=text, objected_by=by, objected_at=timezone.now()
+    )
+    answers.remark([question.pk], f"{question.town.name}不同意迁出，等待县级决定")
 
 
 @transaction.atomic
@@ -244,7 +326,6 @@ def _take_name(question: Question) -> None:
     if not 0 < len(question.given) <= NAME_LIMIT:
         raise Failure("bad_name", f"“{question.given[:20]}”不能作为姓名，请选另一种结论")
     Person.objects.filter(pk=person.pk).update(name=question.given)
-    _bump(question)
 
 
 def _bump(fact: Region | Question) -> None:

@@ -207,8 +207,11 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
     matching.match(roster, cursor, by=BY)
     given = _parameters(roster)
     _run(cursor, _EXIT if roster.mode == Mode.EXIT else _LINES, given)
-    if roster.mode == Mode.FULL:
-        _run(cursor, _MISSING, given)
+
+
+def missing(roster: Roster, cursor: CursorWrapper) -> None:
+    """Whom the list no longer names, of the categories it speaks of."""
+    _run(cursor, _MISSING, _parameters(roster))
 
 
 # Parts of the statements below, put in by name.
@@ -253,6 +256,8 @@ _PARTS = {
                 THEN '与第' || m.first_row || '行同一人同一身份，只计一次'
             WHEN m.repeated AND NOT m.same_name
                 THEN '与第' || m.first_row || '行同一证件号，姓名不一致'
+            WHEN o.outcome = 'problems' AND m.name_differs AND m.not_same
+                THEN '经核实与在册的不是同一人，请改正证件号码'
             WHEN o.outcome = 'problems' AND m.name_differs
                 THEN '在册姓名为“' || m.known_name || '”，与名册不一致'
             WHEN o.outcome = 'outside_area' THEN '此人不在本次名册的范围内'
@@ -276,13 +281,17 @@ _PARTS = {
         AND (%(village)s::bigint IS NULL OR f.village_id = %(village)s)
     """,
 }
+_PARTS["not_named"] = matching.not_named(
+    place="f.town_id",
+    also="((s.facts->>'category') IS NULL OR (s.facts->>'category')::bigint = f.category_id)",
+)
 _PARTS["lines"] = _PARTS["lines"].format(before=_PARTS["before"])
 
 _LINES = """
 {to_entries}
 SELECT m.roster_id, m.sheet, m.row, m.part, o.outcome,
     CASE WHEN o.outcome <> 'problems' THEN '' WHEN m.repeated THEN 'repeated'
-         ELSE 'name_differs' END,
+         WHEN m.not_same THEN 'not_same' ELSE 'name_differs' END,
     left(concat_ws('；', {reasons}
             WHEN o.outcome = 'not_in_register' THEN '户籍册中没有此人，记入' || v.name
             WHEN o.outcome = 'changed' THEN concat_ws('、',
@@ -314,6 +323,7 @@ _EXIT = """
 {to_entries}
 SELECT m.roster_id, m.sheet, m.row, m.part, o.outcome,
     CASE WHEN o.outcome <> 'problems' THEN '' WHEN m.repeated THEN 'repeated'
+         WHEN m.name_differs AND m.not_same THEN 'not_same'
          WHEN m.name_differs THEN 'name_differs' ELSE 'not_held' END,
     left(concat_ws('；', {reasons}
             WHEN o.outcome = 'problems'
@@ -350,18 +360,7 @@ WHERE f.policy_year_id = %(year)s AND f.removed_on IS NULL AND f.category_id IN 
     AND (%(department)s::bigint IS NULL OR c.department_id IS NULL
         OR c.department_id = %(department)s OR w.department_id = %(department)s)
     AND {here}
-    AND NOT EXISTS (
-        SELECT FROM enrollment_stage s
-        WHERE s.roster_id = %(roster)s AND s.id_index = p.id_index AND s.doc_type = p.doc_type
-            AND ((s.facts->>'category') IS NULL
-                OR (s.facts->>'category')::bigint = f.category_id)
-    )
-    -- A number that cannot be read may be theirs: a typing error ends nobody.
-    AND NOT EXISTS (
-        SELECT FROM enrollment_stage s
-        WHERE s.roster_id = %(roster)s AND s.id_index IS NULL AND s.fate = 'problems'
-            AND s.name = p.name AND (s.town_id IS NULL OR s.town_id = f.town_id)
-    )
+    AND {not_named}
 """
 
 
@@ -376,8 +375,12 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
         first = {"full": roster.mode == Mode.FULL, "told_before": _told_before(roster)}
         _run(cursor, _INSERT, given | first)
         _run(cursor, _UPDATE, given)
-    _run(cursor, _END, given)
-    matching.ask_about_names(roster, cursor)
+    else:
+        _run(cursor, _EXIT_NAMED, given)
+
+
+def end(roster: Roster, cursor: CursorWrapper) -> None:
+    _run(cursor, _END_MISSING, _parameters(roster))
 
 
 _INSERT = """
@@ -407,13 +410,14 @@ UPDATE subsidies_entitlement f SET
     written_by_id = %(roster)s
 {entry_lines} AND r.fate = 'changed' AND f.id = (r.before->>'id')::bigint
 """
-_END = """
+_EXIT_NAMED = """
 UPDATE subsidies_entitlement f SET
-    removed_on = COALESCE((s.facts->>'ends')::date, %(as_of)s),
-    written_by_id = %(roster)s
+    removed_on = COALESCE(said.ends, %(as_of)s), written_by_id = %(roster)s
+{entry_lines} AND r.fate = 'would_end' AND f.id = (r.before->>'id')::bigint
+"""
+_END_MISSING = """
+UPDATE subsidies_entitlement f SET removed_on = %(as_of)s, written_by_id = %(roster)s
 FROM enrollment_rosterrow r
-LEFT JOIN enrollment_stage s
-    ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row AND s.part = r.part
 WHERE r.roster_id = %(roster)s AND r.fate = 'would_end' AND f.id = (r.before->>'id')::bigint
 """
 
@@ -488,6 +492,9 @@ def _told_before(roster: Roster) -> list[int]:
     from always. Whoever is new on a later list, or on a supplement, counts from its day.
     """
     told = Entitlement.objects.filter(policy_year=roster.policy_year)
+    # What this list or a later one wrote is no word before it: a row an answer lets in counts
+    # from the day it would have counted from with the others.
+    told = told.exclude(written_by__gte=roster.pk)
     if roster.region.level in (Level.TOWN, Level.VILLAGE):
         told = told.in_region(roster.region)
     return list(told.order_by().values_list("category", flat=True).distinct())
@@ -500,6 +507,8 @@ KIND = Kind(
     diff=diff,
     apply=apply,
     withdraw=withdraw,
+    missing=missing,
+    end=end,
     modes=(Mode.FULL, Mode.SUPPLEMENT, Mode.EXIT),
     topics=topics,
     find_topic=find_topic,

@@ -318,6 +318,19 @@ class QuestionKind(models.TextChoices):
     NAME_DIFFERS = "name_differs", "姓名不一致"
     PAID_AGAIN = "paid_again", "疑似重复入库"
     SERIAL_DIFFERS = "serial_differs", "流水号相同但内容不同"
+    MOVES_TOWN = "moves_town", "迁移待确认"
+
+
+class Decision(models.TextChoices):
+    """What an answer decides. The next file is read by it and asks no more."""
+
+    KEEP = "keep", "同一人，姓名以在册为准"
+    TAKE = "take", "同一人，姓名以名册为准"
+    OTHER = "other", "不是同一人，名册的证件号码有误"
+    ANOTHER = "another", "确是另一笔，入库"
+    SAME = "same", "是同一笔，不再入库"
+    MOVES = "moves", "同意迁出"
+    STAYS = "stays", "仍在原处，不迁"
 
 
 class QuestionQuerySet(PlacedQuerySet):
@@ -343,11 +356,19 @@ class Question(Placed):
     given = models.CharField("名册所写", max_length=120, blank=True)
     known = models.CharField("在册所记", max_length=120, blank=True)
     opened_at = models.DateTimeField("提出时间", auto_now_add=True)
+    decision = models.CharField("决定", max_length=12, choices=Decision, blank=True)
     answer = models.CharField("结论", max_length=300, blank=True)
     answered_by = models.ForeignKey(
         "enrollment.User", models.PROTECT, null=True, blank=True, related_name="+"
     )
     answered_at = models.DateTimeField("核实时间", null=True, blank=True)
+    objection = models.CharField(
+        "不同意的理由", max_length=300, blank=True, help_text="所在乡镇不同意迁出，待县级决定"
+    )
+    objected_by = models.ForeignKey(
+        "enrollment.User", models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    objected_at = models.DateTimeField("不同意的时间", null=True, blank=True)
 
     objects = QuestionQuerySet.as_manager()
 
@@ -368,3 +389,28 @@ class Question(Placed):
             ),
         ]
         indexes = [models.Index(fields=["county", "town", "village"], name="question_place")]
+
+
+class HeldRow(models.Model):
+    """待定行: a row that waits for the answer to a question, as it was staged.
+
+    Without the number, which the person has. An answer takes it back to staging, where it is
+    decided anew; then, or when its roster is withdrawn, it goes.
+    """
+
+    question = models.ForeignKey(Question, models.CASCADE, related_name="held")
+    roster = models.ForeignKey(Roster, models.CASCADE, related_name="+", db_index=False)
+    sheet = models.SmallIntegerField("工作表序号")
+    row = models.IntegerField("行号")
+    part = models.SmallIntegerField("行内第几人")
+    line = models.JSONField("暂存内容")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "待定行"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["roster", "sheet", "row", "part"],
+                name="heldrow_once",
+                violation_error_message="这一行已在等待核实",
+            )
+        ]

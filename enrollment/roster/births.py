@@ -170,12 +170,15 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
             (roster_id, sheet, row, part, fate, code, reason, person_id, town_id, village_id,
              name, before)
         SELECT roster_id, sheet, row, part, outcome,
-            CASE WHEN outcome = 'problems' THEN 'name_differs' ELSE '' END,
+            CASE WHEN outcome <> 'problems' THEN '' WHEN not_same THEN 'not_same'
+                 ELSE 'name_differs' END,
             left(concat_ws('；',
                 CASE
                     WHEN nth > 1 THEN '与第' || first_row || '行是同一个孩子，只计一次'
                         || CASE WHEN certificate IS NULL AND id_index IS NULL
                            THEN '；如是双胞胎，请填出生医学证明编号' ELSE '' END
+                    WHEN outcome = 'problems' AND not_same
+                        THEN '经核实与在册的不是同一人，请改正证件号码'
                     WHEN outcome = 'problems'
                         THEN '在册姓名为“' || known_name || '”，与名册不一致'
                     WHEN outcome = 'outside_area' THEN '不在本次名册的范围内'
@@ -212,8 +215,8 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     COALESCE(p.village_id, live_village) AS at_village,
                     b.id AS birth_id, b.born_on AS was_born,
                     b.certificate_index AS was_certificate, b.written_by_id AS was_written,
-                    told.name IS NOT NULL AND p.name IS NOT NULL AND p.name <> told.name
-                        AND p.name <> %(nameless)s AS differs,
+                    {name_differs} AS differs,
+                    {not_same} AS not_same,
                     told.name IS NOT NULL AND p.name = %(nameless)s AS named,
                     certificate IS NOT NULL AND b.certificate_index IS NULL AS certified,
                     b.born_on <> told.birth AS redated
@@ -224,7 +227,9 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
             ) t
             LEFT JOIN enrollment_region v ON v.id = t.at_village
         ) t
-        """,
+        """.format(  # noqa: S608
+            name_differs=matching.name_differs("told"), not_same=matching.not_same("told")
+        ),
         given,
     )
 
@@ -299,7 +304,6 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
     given = matching.parameters(roster)
     for statement in (_MAKE, _TELL, _FILL_BIRTHS, _FILL_PEOPLE):
         cursor.execute(statement.format(staged=_STAGED), given)
-    matching.ask_about_names(roster, cursor)
 
 
 # Births this list wrote last; a later one's stay.

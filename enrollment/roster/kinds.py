@@ -50,8 +50,9 @@ class Kind:
     """名册种类.
 
     ``diff`` inserts one RosterRow per staged line, with fate and reason, changing nothing else;
-    ``apply`` writes what the fates say; ``withdraw`` undoes it and returns how many rows it had to
-    leave because they were touched since. All three run inside the pipeline's transaction.
+    ``apply`` writes what these say, for the lines that are staged: the few that an answer lets in
+    later go the same way. ``withdraw`` undoes it and returns how many rows it had to leave because
+    they were touched since. All run inside the pipeline's transaction.
     """
 
     key: str
@@ -60,6 +61,10 @@ class Kind:
     diff: Callable[[Roster, CursorWrapper], None]
     apply: Callable[[Roster, CursorWrapper], None]
     withdraw: Callable[[Roster, CursorWrapper], int]
+    missing: Callable[[Roster, CursorWrapper], None] | None = None
+    """Enters whom a full list no longer names, beside what ``diff`` says of its lines."""
+    end: Callable[[Roster, CursorWrapper], None] | None = None
+    """Ends whom a full list no longer names."""
     check: Callable[[Line, Places], None] | None = None
     plain: tuple[str, ...] | None = None
     """Fields which, all given, leave ``check`` nothing to say of a row of the county's own hand-in;

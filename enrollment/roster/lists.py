@@ -65,11 +65,13 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
              name, before)
         SELECT m.roster_id, m.sheet, m.row, m.part, m.outcome,
             CASE WHEN m.outcome <> 'problems' THEN '' WHEN m.repeated THEN 'repeated'
-                 ELSE 'name_differs' END,
+                 WHEN m.not_same THEN 'not_same' ELSE 'name_differs' END,
             left(concat_ws('；',
                 CASE
                     WHEN m.repeated THEN '与第' || m.first_row || '行同一证件号，'
                         || CASE WHEN m.outcome = 'unchanged' THEN '只计一次' ELSE '姓名不一致' END
+                    WHEN m.outcome = 'problems' AND m.not_same
+                        THEN '经核实与在册的不是同一人，请改正证件号码'
                     WHEN m.outcome = 'problems'
                         THEN '在册姓名为“' || m.known_name || '”，与名册不一致'
                     WHEN m.outcome = 'outside_area' THEN '此人不在本次名册的范围内'
@@ -104,11 +106,13 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
         """,
         roster,
     )
-    if roster.mode != "full":
-        return
+
+
+def missing(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
+    """Whom the list no longer names, where it speaks for."""
     told.run(
         cursor,
-        """
+        f"""
         INSERT INTO enrollment_rosterrow
             (roster_id, sheet, part, fate, code, reason, person_id, town_id, village_id, name,
              before)
@@ -116,23 +120,13 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
             f.village_id, p.name,
             jsonb_build_object('since', f.since, 'note', f.note,
                 'written_by_id', f.written_by_id)
-        FROM {table} f
+        FROM {{table}} f
         JOIN enrollment_person p ON p.id = f.person_id
-        WHERE {mine}
+        WHERE {{mine}}
             AND (%(town)s::bigint IS NULL OR f.town_id = %(town)s)
             AND (%(village)s::bigint IS NULL OR f.village_id = %(village)s)
-            AND NOT EXISTS (
-                SELECT FROM enrollment_stage s
-                WHERE s.roster_id = %(roster)s AND s.id_index = p.id_index
-                    AND s.doc_type = p.doc_type
-            )
-            -- A number that cannot be read may be theirs: a typing error ends nobody.
-            AND NOT EXISTS (
-                SELECT FROM enrollment_stage s
-                WHERE s.roster_id = %(roster)s AND s.id_index IS NULL AND s.fate = 'problems'
-                    AND s.name = p.name AND (s.town_id IS NULL OR s.town_id = f.town_id)
-            )
-        """,
+            AND {matching.not_named(place="f.town_id")}
+        """,  # noqa: S608
         roster,
     )
 
@@ -173,6 +167,9 @@ def apply(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
         """,
         roster,
     )
+
+
+def end(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
     told.run(
         cursor,
         """
@@ -183,7 +180,6 @@ def apply(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
         """,
         roster,
     )
-    matching.ask_about_names(roster, cursor)
 
 
 def withdraw(told: Told, roster: Roster, cursor: CursorWrapper) -> int:
@@ -258,6 +254,8 @@ STATUS = Kind(
     apply=partial(apply, STATUSES),
     withdraw=partial(withdraw, STATUSES),
     plain=(),
+    missing=partial(missing, STATUSES),
+    end=partial(end, STATUSES),
     hint="职工参保、死亡未注销、空挂户、服役等，一种状态一份名单",
 )
 INSURED = Kind(
@@ -268,5 +266,7 @@ INSURED = Kind(
     apply=partial(apply, COVERS),
     withdraw=partial(withdraw, COVERS),
     plain=(),
+    missing=partial(missing, COVERS),
+    end=partial(end, COVERS),
     hint="医保平台导出的某一年度参保人员名单，本年度或以往年度均可",
 )

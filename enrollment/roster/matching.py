@@ -88,6 +88,61 @@ def find_repeats(roster: Roster, cursor: CursorWrapper, *, by: str = "true") -> 
     cursor.execute("ANALYZE repeats")
 
 
+def name_differs(line: str) -> str:
+    """SQL: the line's name is not the one on record (``p``), nor a spelling said to be theirs.
+
+    Who answered once that it is the same person is not asked again, in whatever year or list.
+    """
+    return f"""(
+        {line}.name IS NOT NULL AND p.name IS NOT NULL AND p.name <> {line}.name
+        AND p.name <> %(nameless)s
+        AND upper(translate(p.name, '•・‧．∙⋅●.', '········'))
+         <> upper(translate({line}.name, '•・‧．∙⋅●.', '········'))
+        AND NOT EXISTS (
+            SELECT FROM enrollment_question q
+            WHERE q.person_id = p.id AND q.kind = 'name_differs'
+                AND q.decision IN ('keep', 'take') AND {line}.name IN (q.given, q.known)
+        )
+    )"""
+
+
+def not_same(line: str) -> str:
+    """SQL: somebody answered that the line's name is another person's, and its number wrong.
+
+    Only where the names differ at all is it looked up.
+    """
+    return f"""CASE WHEN {line}.name <> p.name THEN EXISTS (
+        SELECT FROM enrollment_question q
+        WHERE q.person_id = p.id AND q.kind = 'name_differs'
+            AND q.decision = 'other' AND {line}.name = q.given
+    ) ELSE false END"""
+
+
+def not_named(*, place: str, also: str = "true") -> str:
+    """SQL: no line of the roster names the person ``p``, who stands in ``place`` (town or village).
+
+    A number that cannot be read may be theirs, where the name is: a typing error ends nobody.
+    ``also`` narrows down which lines (``s``) speak of what would end.
+    """
+    level = place.partition(".")[2]
+    return f"""(NOT EXISTS (
+        SELECT FROM enrollment_stage s
+        WHERE s.roster_id = %(roster)s AND s.id_index = p.id_index AND s.doc_type = p.doc_type
+            AND {also}
+    ) AND NOT EXISTS (
+        SELECT FROM enrollment_stage s
+        WHERE s.roster_id = %(roster)s AND s.id_index IS NULL AND s.fate = 'problems'
+            AND s.name = p.name AND (s.{level} IS NULL OR s.{level} = {place})
+    ))"""  # noqa: S608
+
+
+# What is asked about: {given} of a question, from an entry r and its staged line s.
+PAYMENT = """left(concat_ws(' ', s.amount::text || '元',
+    to_char(s.paid_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI:SS'), s.serial), 120)"""
+PLACE = """left(concat_ws('/', (SELECT g.name FROM enrollment_region g WHERE g.id = {at}.town_id),
+    (SELECT g.name FROM enrollment_region g WHERE g.id = {at}.village_id)), 120)"""
+
+
 def match(roster: Roster, cursor: CursorWrapper, *, by: str = "true") -> None:
     """Make the temporary table ``matched``: each undecided line with its person and place.
 
@@ -117,10 +172,8 @@ def match(roster: Roster, cursor: CursorWrapper, *, by: str = "true") -> None:
                p.id IS NOT NULL AS known,
                p.on_roll_from IS NOT NULL AND p.on_roll_to IS NULL AS in_register,
                p.name AS known_name,
-               l.name IS NOT NULL AND p.name IS NOT NULL AND p.name <> l.name
-                   AND p.name <> %(nameless)s
-                   AND upper(translate(p.name, '•・‧．∙⋅●.', '········'))
-                    <> upper(translate(l.name, '•・‧．∙⋅●.', '········')) AS name_differs,
+               {name_differs} AS name_differs,
+               {not_same} AS not_same,
                COALESCE(p.town_id, l.town_id, %(nowhere_town)s) AS at_town,
                COALESCE(p.village_id, u.id, %(nowhere)s) AS at_village,
                t.id IS NOT NULL AS repeated,
@@ -133,7 +186,7 @@ def match(roster: Roster, cursor: CursorWrapper, *, by: str = "true") -> None:
         LEFT JOIN enrollment_region u
             ON u.parent_id = l.town_id AND u.placeholder AND u.level = 'village'
         LEFT JOIN repeats t ON t.id = l.id
-        """,
+        """.format(name_differs=name_differs("l"), not_same=not_same("l")),  # noqa: S608
         parameters(roster),
     )
     cursor.execute("ANALYZE matched")
@@ -195,23 +248,3 @@ WHERE p.id = r.person_id
         WHERE w.id = p.written_by_id AND w.state = 'withdrawn'
     ))
 """
-
-
-def ask_about_names(roster: Roster, cursor: CursorWrapper) -> None:
-    """Open a question for every line whose name differs from the one on record."""
-    cursor.execute(
-        """
-        INSERT INTO enrollment_question
-            (county_id, town_id, village_id, policy_year_id, kind, person_id, roster_id, row, text,
-             given, known, opened_at, answer)
-        SELECT DISTINCT ON (r.person_id, r.name)
-            %(county)s, p.town_id, p.village_id, %(year)s, 'name_differs', p.id, r.roster_id,
-            r.row, '同一证件号码，名册所写姓名与在册姓名不一致', r.name, p.name, now(), ''
-        FROM enrollment_rosterrow r
-        JOIN enrollment_person p ON p.id = r.person_id
-        WHERE r.roster_id = %(roster)s AND r.code = 'name_differs'
-        ORDER BY r.person_id, r.name, r.row
-        ON CONFLICT DO NOTHING
-        """,
-        parameters(roster),
-    )

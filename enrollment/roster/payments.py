@@ -65,32 +65,43 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
              name)
         SELECT m.roster_id, m.sheet, m.row, m.part, m.outcome,
             CASE WHEN m.outcome = 'problems' THEN m.why
+                 WHEN m.decided = 'another' AND m.outcome <> 'unchanged'
+                    THEN CASE m.why WHEN 'serial_differs' THEN 'another_serial' ELSE 'another' END
+                 WHEN m.name_differs AND m.not_same THEN ''
                  WHEN m.name_differs AND m.outcome IN ('new', 'not_in_register')
                     THEN 'name_differs' ELSE '' END,
             left(concat_ws('；',
                 CASE
+                    WHEN m.outcome = 'unchanged' AND m.decided = 'same'
+                        THEN '经核实与已入库的是同一笔'
+                    WHEN m.outcome = 'unchanged' AND m.decided = 'another'
+                        THEN '经核实是另一笔，已入库'
                     WHEN m.outcome = 'unchanged' AND m.nth_serial > 1
                         THEN '本文件内流水号重复，只计一次'
                     WHEN m.outcome = 'unchanged' THEN '该流水号已入库'
-                    WHEN m.why = 'serial_differs' THEN '流水号已有，但金额或时间不同'
-                    WHEN m.why = 'paid_again'
+                    WHEN m.outcome = 'problems' AND m.why = 'serial_differs'
+                        THEN '流水号已有，但金额或时间不同'
+                    WHEN m.outcome = 'problems' AND m.why = 'paid_again'
                         THEN '同一人同一时间同一金额已入库，且一方没有流水号，疑似重复'
                     WHEN m.outcome = 'outside_area' THEN '此人不在本次名册的范围内'
                     WHEN m.outcome = 'not_in_register'
                         THEN '户籍册中没有此人，记入' || COALESCE(t.name || '/', '') || v.name
                 END,
-                CASE WHEN m.name_differs
+                CASE WHEN m.name_differs AND m.not_same
+                    THEN '姓名经核实不是同一人，缴费按证件号码照计'
+                    WHEN m.name_differs
                     THEN '在册姓名为“' || m.known_name || '”，缴费照计，姓名待核实' END,
                 nullif(m.reason, '')), 300),
             m.person_id, m.at_town, m.at_village, COALESCE(m.name, m.known_name, '')
         FROM (
-            SELECT m.*, w.why,
+            SELECT m.*, w.why, a.decided,
                 CASE
                     WHEN (%(town)s::bigint IS NOT NULL AND at_town <> %(town)s)
                         OR (%(village)s::bigint IS NOT NULL AND at_village <> %(village)s)
                         THEN 'outside_area'
-                    WHEN w.why IS NOT NULL THEN 'problems'
-                    WHEN m.nth_serial > 1 OR m.same_known THEN 'unchanged'
+                    WHEN w.why IS NOT NULL AND a.decided IS NULL THEN 'problems'
+                    WHEN a.decided = 'same' OR a.decided = 'another' AND {there} THEN 'unchanged'
+                    WHEN w.why IS NULL AND (m.nth_serial > 1 OR m.same_known) THEN 'unchanged'
                     WHEN NOT known OR NOT in_register THEN 'not_in_register'
                     ELSE 'new'
                 END AS outcome
@@ -122,15 +133,55 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                 SELECT CASE
                     WHEN m.differs_inside OR (m.serial_known AND NOT m.same_known)
                         THEN 'serial_differs'
-                    WHEN m.looks_known THEN 'paid_again'
+                    WHEN m.looks_known AND m.same_known IS NOT TRUE THEN 'paid_again'
                 END AS why
             ) w
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN w.why IS NOT NULL THEN (
+                    SELECT q.decision FROM enrollment_question q
+                    WHERE q.person_id = m.person_id AND q.policy_year_id = %(year)s
+                        AND q.kind = w.why AND q.answered_at IS NOT NULL AND q.given = {given}
+                    ORDER BY q.answered_at DESC LIMIT 1
+                ) END AS decided
+            ) a
         ) m
         LEFT JOIN enrollment_region v ON v.id = m.at_village
         LEFT JOIN enrollment_region t ON t.id = m.at_town
-        """,
+        """.format(there=_THERE, given=matching.PAYMENT.replace("s.", "m.")),  # noqa: S608
         matching.parameters(roster),
     )
+
+
+# Whether a row that was said to be another payment stands there already. Rows without a serial are
+# told apart by how often they stand there: those let in by the answer, and those known before.
+_THERE = """
+    CASE WHEN w.why = 'serial_differs' THEN EXISTS (
+        SELECT FROM enrollment_payment y
+        WHERE y.policy_year_id = %(year)s AND y.person_id = m.person_id
+            AND y.withdrawn_at IS NULL AND y.amount = m.amount AND y.paid_at = m.paid_at
+            AND starts_with(y.serial, m.serial || '（另')
+    ) WHEN m.serial IS NOT NULL THEN false ELSE (
+        SELECT count(*) FILTER (WHERE n.let_in) > 0 AND count(*) FILTER (WHERE NOT n.let_in) > 0
+            AND GREATEST(
+                count(*) FILTER (WHERE n.let_in), count(*) FILTER (WHERE NOT n.let_in)
+            ) >= (
+                SELECT count(*) FROM matched o
+                WHERE o.person_id = m.person_id AND o.amount = m.amount AND o.serial IS NULL
+                    AND o.paid_at = m.paid_at
+                    AND (o.sheet, o.row, o.part) <= (m.sheet, m.row, m.part)
+            )
+        FROM (
+            SELECT EXISTS (
+                SELECT FROM enrollment_rosterrow r
+                WHERE r.person_id = y.person_id AND r.roster_id = y.roster_id
+                    AND r.code = 'another'
+            ) AS let_in
+            FROM enrollment_payment y
+            WHERE y.policy_year_id = %(year)s AND y.person_id = m.person_id
+                AND y.withdrawn_at IS NULL AND y.amount = m.amount AND y.paid_at = m.paid_at
+        ) n
+    ) END
+"""
 
 
 def apply(roster: Roster, cursor: CursorWrapper) -> None:
@@ -178,7 +229,16 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
             (county_id, town_id, village_id, policy_year_id, person_id, amount, paid_at,
              arrived_at, channel, serial, roster_id, created_at)
         SELECT %(county)s, e.town_id, e.village_id, %(year)s, r.person_id, s.amount, s.paid_at,
-            s.arrived_at, COALESCE(s.channel, ''), s.serial, %(roster)s, now()
+            s.arrived_at, COALESCE(s.channel, ''),
+            -- A serial stands once for a person; of another payment under it the serial says so.
+            CASE WHEN r.code = 'another_serial' THEN s.serial || '（另' || (
+                SELECT count(*) FROM enrollment_payment y
+                WHERE y.policy_year_id = %(year)s AND y.person_id = r.person_id
+                    AND starts_with(y.serial, s.serial || '（另')
+            ) + row_number() OVER (
+                PARTITION BY r.person_id, r.code, s.serial ORDER BY s.sheet, s.row, s.part
+            ) || '笔）' ELSE s.serial END,
+            %(roster)s, now()
         FROM enrollment_rosterrow r
         JOIN enrollment_stage s
             ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
@@ -186,27 +246,6 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
         JOIN enrollment_enrollment e
             ON e.policy_year_id = %(year)s AND e.person_id = r.person_id
         WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'not_in_register')
-        """,
-        given,
-    )
-    matching.ask_about_names(roster, cursor)
-    cursor.execute(
-        """
-        INSERT INTO enrollment_question
-            (county_id, town_id, village_id, policy_year_id, kind, person_id, roster_id, row, text,
-             given, known, opened_at, answer)
-        SELECT %(county)s, r.town_id, r.village_id, %(year)s, r.code, r.person_id, r.roster_id,
-            r.row, left(r.reason, 300),
-            left(concat_ws(' ', s.amount::text || '元',
-                to_char(s.paid_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI:SS'),
-                s.serial), 120), '', now(), ''
-        FROM enrollment_rosterrow r
-        JOIN enrollment_stage s
-            ON s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row
-            AND s.part = r.part
-        WHERE r.roster_id = %(roster)s AND r.code IN ('serial_differs', 'paid_again')
-            AND EXISTS (SELECT FROM enrollment_person p WHERE p.id = r.person_id)
-        ON CONFLICT DO NOTHING
         """,
         given,
     )

@@ -28,7 +28,6 @@ from enrollment.models import (
     Level,
     Mode,
     PolicyYear,
-    Question,
     Region,
     Roster,
     RosterPage,
@@ -38,7 +37,7 @@ from enrollment.models import (
     StatusKind,
     User,
 )
-from enrollment.roster import problems, reading, villages
+from enrollment.roster import asking, problems, reading, villages
 from enrollment.roster.kinds import KINDS, Kind
 
 # The lock of a county's bulk changes: shared while a diff is taken, exclusive while one is applied.
@@ -250,6 +249,9 @@ def apply(
                 raise Failure("confirmation_needed", roster.warning)
             villages.make(roster)
             kind.apply(roster, cursor)
+            if roster.mode == Mode.FULL and kind.end:
+                kind.end(roster, cursor)
+            asking.ask(roster, cursor)
             roster.state, roster.applied_by = RosterState.APPLIED, by
             roster.applied_at = timezone.now()
             roster.save()
@@ -283,7 +285,7 @@ def withdraw(roster: Roster, *, by: User | None, watch: Watch | None = None) -> 
             raise Failure("not_applied", "这份名册没有入库，不需要撤回")
         if roster.policy_year.state in FROZEN:
             raise Failure("year_closed", f"{roster.policy_year}已结算或关闭，名册不能撤回")
-        Question.objects.filter(roster=roster, answered_at=None).delete()
+        asking.unask(roster)
         roster.kept_back = KINDS[roster.kind].withdraw(roster, cursor)
         villages.unmake(roster, cursor)
         roster.state, roster.withdrawn_by = RosterState.WITHDRAWN, by
@@ -386,6 +388,21 @@ def _decide(roster: Roster, kind: Kind, cursor: CursorWrapper) -> None:
     cursor.execute("SET LOCAL work_mem = '128MB'")
     roster.read_revision = _revision(roster)
     kind.diff(roster, cursor)
+    if roster.mode == Mode.FULL and kind.missing:
+        kind.missing(roster, cursor)
+    count(roster, cursor)
+    if (roster.rows or 0) > ANALYZE_FROM:
+        # Statistics that have never seen this roster promise one row of it, and applying then
+        # joins tens of thousands of rows one by one.
+        cursor.execute("ANALYZE enrollment_rosterrow")
+    if roster.mode == Mode.EXIT:
+        roster.warning = _exit_guard(roster, kind.held(roster, cursor)) if kind.held else ""
+    else:
+        roster.warning = _drop_guard(roster, cursor) if kind.ends_missing else ""
+
+
+def count(roster: Roster, cursor: CursorWrapper) -> None:
+    """Count the entries by fate, and the people, into the roster's own columns; not saved."""
     cursor.execute(
         "SELECT fate, count(*) FROM enrollment_rosterrow WHERE roster_id = %s GROUP BY fate",
         [roster.pk],
@@ -403,14 +420,6 @@ def _decide(roster: Roster, kind: Kind, cursor: CursorWrapper) -> None:
         [roster.pk],
     )
     roster.people = cursor.fetchone()[0]
-    if (roster.rows or 0) > ANALYZE_FROM:
-        # Statistics that have never seen this roster promise one row of it, and applying then
-        # joins tens of thousands of rows one by one.
-        cursor.execute("ANALYZE enrollment_rosterrow")
-    if roster.mode == Mode.EXIT:
-        roster.warning = _exit_guard(roster, kind.held(roster, cursor)) if kind.held else ""
-    else:
-        roster.warning = _drop_guard(roster, cursor) if kind.ends_missing else ""
 
 
 def _exit_guard(roster: Roster, held: int) -> str:
@@ -475,28 +484,34 @@ def _ready(roster: Roster) -> Roster:
         raise Failure("not_waiting", f"这份名册{roster.get_state_display()}，不能入库")
     if roster.policy_year.state in FROZEN:
         raise Failure("year_closed", f"{roster.policy_year}已结算或关闭，不能入库")
-    if roster.mode == Mode.FULL:
-        later = Roster.objects.filter(
-            county=roster.county,
-            kind=roster.kind,
-            topic=roster.topic,
-            region=roster.region,
-            mode=Mode.FULL,
-            state=RosterState.APPLIED,
-            pk__gt=roster.pk,
+    if newer := superseding(roster):
+        raise Failure(
+            "superseded",
+            f"已有更晚交来的全量名册（{newer.file_name}，第 {newer.pk} 号）入库，"
+            "本册不能再入库；如确需以本册为准，请重新上传",
         )
-        if roster.kind != "register":
-            later = later.filter(policy_year=roster.policy_year)
-        if KINDS[roster.kind].topics and not roster.topic:
-            # Told row by row, each department speaks for its own.
-            later = later.filter(department=roster.department)
-        if newer := later.first():
-            raise Failure(
-                "superseded",
-                f"已有更晚交来的全量名册（{newer.file_name}，第 {newer.pk} 号）入库，"
-                "本册不能再入库；如确需以本册为准，请重新上传",
-            )
     return roster
+
+
+def superseding(roster: Roster) -> Roster | None:
+    """The full list handed in later for the same slice and applied, where this is a full list."""
+    if roster.mode != Mode.FULL:
+        return None
+    later = Roster.objects.filter(
+        county=roster.county,
+        kind=roster.kind,
+        topic=roster.topic,
+        region=roster.region,
+        mode=Mode.FULL,
+        state=RosterState.APPLIED,
+        pk__gt=roster.pk,
+    )
+    if roster.kind != "register":
+        later = later.filter(policy_year=roster.policy_year)
+    if KINDS[roster.kind].topics and not roster.topic:
+        # Told row by row, each department speaks for its own.
+        later = later.filter(department=roster.department)
+    return later.first()
 
 
 def _revision(roster: Roster) -> int:

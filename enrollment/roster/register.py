@@ -1,6 +1,8 @@
 """户籍册: the police household register, full for a county or a town, or a supplement.
 
-It alone says who is on the roll, where they live and in which household.
+It alone says who is on the roll, where they live and in which household. What a town hands in
+takes nobody off another town's roll without that town's word: such a row is a question
+(迁移待确认). A county's register moves people freely.
 """
 
 from dataclasses import replace
@@ -9,7 +11,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from enrollment.headings import Column
-from enrollment.models import Roster
+from enrollment.models import Level, Roster
 from enrollment.roster import matching
 from enrollment.roster.kinds import Kind, Line
 from enrollment.roster.places import Places
@@ -79,7 +81,7 @@ def check(line: Line, places: Places) -> None:
 def diff(roster: Roster, cursor: CursorWrapper) -> None:
     matching.carry_over(roster, cursor)
     matching.find_repeats(roster, cursor)
-    given = matching.parameters(roster)
+    given = matching.parameters(roster) | {"own_town": _own_town(roster)}
     cursor.execute(
         """
         INSERT INTO enrollment_rosterrow
@@ -87,12 +89,22 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
              name, before)
         SELECT roster_id, sheet, row, part, fate,
                CASE WHEN fate <> 'problems' THEN '' WHEN repeated THEN 'repeated'
-                    ELSE 'name_differs' END,
+                    WHEN name_differs AND not_same THEN 'not_same'
+                    WHEN name_differs THEN 'name_differs'
+                    WHEN agreed = 'stays' THEN 'stays'
+                    ELSE 'moves_town' END,
                left(concat_ws('；',
                    CASE WHEN repeated THEN '与第' || first_row || '行同一证件号，'
                         || CASE WHEN fate = 'unchanged' THEN '内容相同，只计一次'
                            ELSE '内容不一致，请核对后只留一行' END
-                   WHEN fate = 'problems' THEN '在册姓名为“' || known_name || '”，与名册不一致'
+                   WHEN fate = 'problems' AND name_differs AND not_same
+                        THEN '经核实与在册的不是同一人，请改正证件号码'
+                   WHEN fate = 'problems' AND name_differs
+                        THEN '在册姓名为“' || known_name || '”，与名册不一致'
+                   WHEN fate = 'problems' AND agreed = 'stays'
+                        THEN '经核实仍在' || from_town || '，不迁'
+                   WHEN fate = 'problems'
+                        THEN '现在册于' || from_town || '，迁来须由' || from_town || '确认'
                    WHEN fate = 'changed' THEN concat_ws('、',
                         CASE WHEN moves THEN '由' || from_village || '迁来' END,
                         CASE WHEN rehoused THEN '户号变更' END,
@@ -111,7 +123,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                         'phone', p.phone, 'on_roll_from', p.on_roll_from,
                         'on_roll_to', p.on_roll_to, 'written_by_id', p.written_by_id)
                         || CASE WHEN p.name = %(nameless)s
-                           THEN jsonb_build_object('name', p.name) ELSE '{}' END
+                           THEN jsonb_build_object('name', p.name) ELSE '{{}}' END
                     FROM enrollment_person p WHERE p.id = known_id
                ) END
         FROM (
@@ -121,17 +133,28 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     WHEN repeated THEN 'problems'
                     WHEN known_id IS NULL THEN 'new'
                     WHEN name_differs THEN 'problems'
+                    WHEN takes AND agreed IS DISTINCT FROM 'moves' THEN 'problems'
                     WHEN moves OR rehoused OR related OR rephoned OR returns THEN 'changed'
                     ELSE 'unchanged'
                 END AS fate
             FROM (
                 SELECT s.roster_id, s.sheet, s.row, s.part, s.reason, s.name, s.town_id,
+                    e.takes,
+                    CASE WHEN e.takes THEN (
+                        SELECT q.decision FROM enrollment_question q
+                        WHERE q.person_id = p.id AND q.kind = 'moves_town'
+                            AND q.policy_year_id = %(year)s AND q.answered_at IS NOT NULL
+                            AND q.given = {place}
+                        ORDER BY q.answered_at DESC LIMIT 1
+                    ) END AS agreed,
+                    CASE WHEN e.takes THEN (
+                        SELECT g.name FROM enrollment_region g WHERE g.id = p.town_id
+                    ) END AS from_town,
                     CASE WHEN u.placeholder AND p.town_id = s.town_id THEN p.village_id
                          ELSE s.village_id END AS village_id,
                     p.id AS known_id, p.name AS known_name, v.name AS from_village,
-                    p.name <> s.name AND p.name <> %(nameless)s
-                        AND upper(translate(p.name, '•・‧．∙⋅●.', '········'))
-                         <> upper(translate(s.name, '•・‧．∙⋅●.', '········')) AS name_differs,
+                    {name_differs} AS name_differs,
+                    {not_same} AS not_same,
                     p.village_id <> s.village_id
                         AND NOT (COALESCE(u.placeholder, false) AND p.town_id = s.town_id) AS moves,
                     s.household_number IS NOT NULL
@@ -150,14 +173,25 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                 LEFT JOIN enrollment_region u ON u.id = s.village_id
                 LEFT JOIN enrollment_region v ON v.id = p.village_id
                 LEFT JOIN repeats t ON t.id = s.id
+                CROSS JOIN LATERAL (
+                    SELECT %(own_town)s::bigint IS NOT NULL AND p.town_id <> s.town_id
+                        AND p.town_id <> %(nowhere_town)s
+                        AND p.on_roll_from IS NOT NULL AND p.on_roll_to IS NULL AS takes
+                ) e
                 WHERE s.roster_id = %(roster)s AND s.fate IS NULL
             ) l
         ) decided
-        """,
+        """.format(  # noqa: S608
+            name_differs=matching.name_differs("s"),
+            not_same=matching.not_same("s"),
+            place=matching.PLACE.format(at="s"),
+        ),
         given,
     )
-    if roster.mode != "full":
-        return
+
+
+def missing(roster: Roster, cursor: CursorWrapper) -> None:
+    """Whom the register no longer names, where it speaks for."""
     cursor.execute(
         """
         INSERT INTO enrollment_rosterrow
@@ -171,25 +205,14 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
             AND p.on_roll_from IS NOT NULL AND p.on_roll_to IS NULL
             AND (%(town)s::bigint IS NULL OR p.town_id = %(town)s)
             AND (%(village)s::bigint IS NULL OR p.village_id = %(village)s)
-            AND NOT EXISTS (
-                SELECT FROM enrollment_stage s
-                WHERE s.roster_id = %(roster)s AND s.id_index = p.id_index
-                    AND s.doc_type = p.doc_type
-            )
-            -- A number that cannot be read may be theirs: a typing error ends nobody.
-            AND NOT EXISTS (
-                SELECT FROM enrollment_stage s
-                WHERE s.roster_id = %(roster)s AND s.id_index IS NULL AND s.fate = 'problems'
-                    AND s.name = p.name
-                    AND (s.village_id IS NULL OR s.village_id = p.village_id)
-            )
-        """,
-        given,
+            AND {not_named}
+        """.format(not_named=matching.not_named(place="p.village_id")),  # noqa: S608
+        matching.parameters(roster),
     )
 
 
 def apply(roster: Roster, cursor: CursorWrapper) -> None:
-    """Households, then new people, changed people, people who left, and the facts that follow.
+    """Households, then new people, changed people, and the facts that follow.
 
     A household stands where its head lives; only those without a head take their first member's.
     """
@@ -265,6 +288,11 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
         """,
         {**given, **_first_days(roster)},
     )
+    _facts_follow(roster, cursor, only_staged=True)
+
+
+def end(roster: Roster, cursor: CursorWrapper) -> None:
+    """People who left; what is said of them stays where it stands."""
     cursor.execute(
         """
         UPDATE enrollment_person p
@@ -272,10 +300,8 @@ def apply(roster: Roster, cursor: CursorWrapper) -> None:
         FROM enrollment_rosterrow r
         WHERE r.roster_id = %(roster)s AND r.fate = 'would_end' AND p.id = r.person_id
         """,
-        given,
+        matching.parameters(roster),
     )
-    _facts_follow(roster, cursor)
-    matching.ask_about_names(roster, cursor)
 
 
 def withdraw(roster: Roster, cursor: CursorWrapper) -> int:
@@ -362,6 +388,9 @@ def _first_days(roster: Roster) -> dict[str, Any]:
     earlier = Roster.objects.filter(county=roster.county, kind="register", state="applied").exclude(
         pk=roster.pk
     )
+    if roster.applied_at:
+        # A row let in by an answer counts from the day it would have with the others.
+        earlier = earlier.filter(applied_at__lt=roster.applied_at)
     base = roster.policy_year.base_date
     return {
         "registered_all": earlier.filter(region=roster.county).exists(),
@@ -370,20 +399,32 @@ def _first_days(roster: Roster) -> dict[str, Any]:
     }
 
 
-def _facts_follow(roster: Roster, cursor: CursorWrapper) -> None:
-    """The place columns of facts go with the people who moved."""
-    given = matching.parameters(roster)
+def _own_town(roster: Roster) -> int | None:
+    """The town this register speaks for, where it does not speak for the county."""
+    return roster.town_id if roster.region.level in (Level.TOWN, Level.VILLAGE) else None
+
+
+def _facts_follow(roster: Roster, cursor: CursorWrapper, *, only_staged: bool = False) -> None:
+    """The place columns of facts go with the people who moved.
+
+    ``only_staged``: with those of the lines being applied, not with all the roster ever moved.
+    """
+    given = matching.parameters(roster) | {"only_staged": only_staged}
     for table in matching.tables_of_facts():
         if table not in ("enrollment_enrollment", "enrollment_payment"):
-            cursor.execute(_FOLLOW.format(table=table), given)
+            cursor.execute(_FOLLOW.format(table=table, lines=_LINES), given)
     for statement in _FOLLOW_ENROLMENT:
-        cursor.execute(statement, given)
+        cursor.execute(statement.format(lines=_LINES), given)
 
 
+_LINES = """(NOT %(only_staged)s OR EXISTS (
+    SELECT FROM enrollment_stage s
+    WHERE s.roster_id = r.roster_id AND s.sheet = r.sheet AND s.row = r.row AND s.part = r.part
+))"""
 _FOLLOW = """
 UPDATE {table} f SET town_id = p.town_id, village_id = p.village_id
 FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
-WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
+WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND {lines} AND f.person_id = p.id
     AND f.village_id <> p.village_id
 """
 # Enrolments may stand in a place of their own, and payments go with them.
@@ -391,14 +432,14 @@ _FOLLOW_ENROLMENT = (
     """
     UPDATE enrollment_enrollment f SET town_id = p.town_id, village_id = p.village_id
     FROM enrollment_rosterrow r JOIN enrollment_person p ON p.id = r.person_id
-    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = p.id
+    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND {lines} AND f.person_id = p.id
         AND f.place_follows AND f.village_id <> p.village_id
     """,
     """
     UPDATE enrollment_payment f SET town_id = e.town_id, village_id = e.village_id
     FROM enrollment_rosterrow r
     JOIN enrollment_enrollment e ON e.person_id = r.person_id
-    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND f.person_id = e.person_id
+    WHERE r.roster_id = %(roster)s AND r.fate = 'changed' AND {lines} AND f.person_id = e.person_id
         AND f.policy_year_id = e.policy_year_id AND f.village_id <> e.village_id
     """,
 )
@@ -410,6 +451,8 @@ KIND = Kind(
     diff=diff,
     apply=apply,
     withdraw=withdraw,
+    missing=missing,
+    end=end,
     check=check,
     plain=("name",),
     makes_villages=True,

@@ -13,11 +13,12 @@ from enrollment.roster.places import Places
 def make(roster: Roster) -> None:
     """Create the proposed villages somebody will live in, under the ids reserved for them."""
     proposed = [village["id"] for village in roster.proposals]
-    wanted = set(
-        RosterRow.objects.filter(
-            roster=roster, fate__in=[Fate.NEW, Fate.CHANGED], village_id__in=proposed
-        ).values_list("village_id", flat=True)
+    lived_in = RosterRow.objects.filter(
+        roster=roster, fate__in=[Fate.NEW, Fate.CHANGED], village_id__in=proposed
     )
+    wanted = set(lived_in.values_list("village_id", flat=True))
+    # Those a row let in later names may have been made when the roster was applied.
+    wanted -= set(Region.objects.filter(pk__in=proposed).values_list("pk", flat=True))
     towns = Region.objects.in_bulk({v["town"] for v in roster.proposals})
     Region.objects.bulk_create(
         Region(
@@ -44,7 +45,7 @@ def adopt(roster: Roster, cursor: CursorWrapper) -> None:
     proposals = []
     for village in roster.proposals:
         real = places.village(village["town"], village["name"])
-        if real is None:
+        if real in (None, village["id"]):
             proposals.append(village)
             continue
         cursor.execute(

@@ -5,8 +5,10 @@ import re
 import pytest
 from django.urls import reverse
 
-from enrollment.models import Person, Question, Region, User
-from enrollment.tests.cast import make_payment, make_person, make_status, place
+from enrollment import roster
+from enrollment.models import Person, Question, Region, Status, User
+from enrollment.tests import handing
+from enrollment.tests.cast import id_number, make_payment, make_person, make_status, place
 
 pytestmark = pytest.mark.django_db
 
@@ -185,11 +187,46 @@ class TestQuestions:
         assert "甲壹" in text(listed) and "东风镇经办、县级经办" in text(listed)
         here = url("questions-one", differs.pk)
         page = browser.post(here, {"text": ""})
-        assert page.status_code == 400 and "哪个姓名" in text(page)
+        assert page.status_code == 400 and "请选择一种结论" in text(page)
         browser.post(here, {"decision": "take", "text": "查身份证"})
         assert Person.objects.get(pk=cast.people["甲一"].pk).name == "甲壹"
         assert "没有待核实事项" in text(browser.get(url("questions")))
         assert "查身份证" in text(browser.get(here))
+
+    def test_a_row_that_waits_goes_in_and_the_page_says_so(self, cast, signed_in, monkeypatch):
+        handing.read_in_process(monkeypatch)
+        found = handing.handed(
+            cast, "status", [["甲壹", id_number(1), "", "", ""]], status="服刑", region=cast.county
+        )
+        found.file_name = "服刑人员.xlsx"
+        found = roster.apply(roster.read(found), by=cast.county_officer)
+        here = url("questions-one", Question.objects.get().pk)
+        for user, seen in ((cast.county_officer, True), (cast.east_officer, False)):
+            for page in (here, url("questions", query="?kind=name_differs")):
+                shown = text(signed_in(user).get(page))
+                assert ("服刑人员.xlsx" in shown) == seen
+                assert ("人员状态名单" in shown) != seen
+        answered = signed_in(cast.east_officer).post(
+            here, {"decision": "keep", "text": "查户口簿"}, follow=True
+        )
+        assert "1 行已入库" in text(answered)
+        assert Status.objects.get().person.name == "甲一"
+
+    def test_towns_that_disagree_leave_it_to_the_county(self, cast, signed_in, monkeypatch):
+        handing.read_in_process(monkeypatch)
+        rows = [["", "", "甲一", id_number(1), "西河镇", "石桥村", "", ""]]
+        handing.put_in(cast, "register", rows, region=cast.west, mode="supplement")
+        here = url("questions-one", Question.objects.get().pk)
+        assert signed_in(cast.west_officer).get(here).status_code == 404
+        town = signed_in(cast.east_officer)
+        assert "西河镇交来的户籍册" in text(town.get(here))
+        said = town.post(here, {"decision": "stays", "text": "人还在"}, follow=True)
+        assert "交县级决定" in text(said)
+        assert "保存并下一个" not in text(town.get(here))
+        county = signed_in(cast.county_officer)
+        assert "人还在（东风镇经办" in text(county.get(here))
+        county.post(here, {"decision": "moves", "text": "已查迁移证"})
+        assert Person.objects.get(pk=cast.people["甲一"].pk).village == cast.bridge
 
     def test_a_viewer_sees_and_does_not_answer(self, cast, signed_in, differs):
         browser = signed_in(cast.red_star_clerk)

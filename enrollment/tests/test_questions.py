@@ -63,7 +63,7 @@ class TestAnswer:
     def test_keeping_the_known_name(self, cast, differs):
         questions.answer(differs, text="查户口簿", decision="keep", by=cast.east_officer)
         differs.refresh_from_db()
-        assert differs.answer == "在册姓名正确，保留。查户口簿"
+        assert differs.answer == "同一人，姓名以在册为准。查户口簿"
         assert differs.answered_by == cast.east_officer
         assert Person.objects.get(pk=differs.person_id).name == "甲一"
         assert AuditEvent.objects.get().person_id == differs.person_id
@@ -85,8 +85,8 @@ class TestAnswer:
         ("text", "decision", "sentence"),
         [
             ("", "keep", "结论"),
-            ("x", "", "哪个姓名"),
-            ("x", "both", "哪个姓名"),
+            ("x", "", "选择一种结论"),
+            ("x", "both", "选择一种结论"),
             ("x" * 300, "keep", "280"),
         ],
     )

@@ -1,6 +1,6 @@
 """待核实事项: all open questions of one's area on one page, each with who decides it."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -21,13 +21,10 @@ PER_PAGE = 50
 
 
 class Answer(forms.Form):
-    """The conclusion; where names differ, also which one holds."""
+    """The conclusion, and what it stands on."""
 
     decision = forms.ChoiceField(
-        label="结论",
-        choices=list(verbs.DECISIONS.items()),
-        widget=forms.RadioSelect,
-        error_messages={"required": "请选择以哪个姓名为准"},
+        label="结论", widget=forms.RadioSelect, error_messages={"required": "请选择一种结论"}
     )
     text = forms.CharField(
         label="核实情况",
@@ -39,8 +36,9 @@ class Answer(forms.Form):
 
     def __init__(self, *args: Any, question: Question, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if question.kind != QuestionKind.NAME_DIFFERS:
-            del self.fields["decision"]
+        offered = verbs.DECISIONS[QuestionKind(question.kind)]
+        decision = cast(forms.ChoiceField, self.fields["decision"])
+        decision.choices = [(one.value, one.label) for one in offered]
 
 
 @require_http_methods(["GET", "POST"])
@@ -78,7 +76,7 @@ def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
     form = Answer(request.POST or None, question=question)
     if request.method == "POST" and form.is_valid():
         try:
-            verbs.answer(
+            let_in = verbs.answer(
                 question,
                 by=place.user,
                 address=request.META.get("REMOTE_ADDR", ""),
@@ -87,19 +85,30 @@ def one(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
         except Failure as failure:
             form.add_error(None, failure.message)
         else:
-            messages.success(request, "已记下核实结论。")
+            messages.success(request, _said(question, let_in))
             return redirect(_after(request, place, question))
     context = {
         "page_title": question.get_kind_display(),
         "answer": question.text,
         "question": question,
         "form": form,
-        "decider": verbs.decider(question.kind, question.town),
-        "may_answer": place.user.job.may_answer and question.answered_at is None,
+        "decider": verbs.decider(
+            question.kind, question.town, objected=question.objected_at is not None
+        ),
+        "may_answer": verbs.may_answer(question, place.user),
+        "sources": verbs.sources([question], viewer=place.user)[question.pk],
         "list_url": _url(place, question.kind),
         "policy_year": place.policy_year,
     }
     return render(request, "enrollment/question.html", context, status=400 if form.errors else 200)
+
+
+def _said(question: Question, let_in: int) -> str:
+    """What became of the answer, in one sentence."""
+    question.refresh_from_db()
+    if question.answered_at is None:
+        return "已记下不同意迁出，交县级决定；此人暂不变动。"
+    return f"已记下核实结论，{let_in} 行已入库。" if let_in else "已记下核实结论。"
 
 
 def _place(request: HttpRequest, place: Place) -> HttpResponse:
@@ -156,8 +165,14 @@ def _list(request: HttpRequest, place: Place, kind: str) -> dict[str, Any]:
     items = list(page.object_list)
     context: dict[str, Any] = {"page": page}
     if kind in QuestionKind.values:
+        sources = verbs.sources(items, viewer=user)
         context["items"] = [
-            {"question": item, "decider": verbs.decider(kind, item.town)} for item in items
+            {
+                "question": item,
+                "decider": verbs.decider(kind, item.town, objected=item.objected_at is not None),
+                "sources": sources[item.pk],
+            }
+            for item in items
         ]
         return context
     towns = Region.objects.in_bulk({item.at_town for item in items})
