@@ -20,10 +20,10 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from enrollment import audit as trail
-from enrollment import people, questions, sheets
+from enrollment import people, sheets
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
-from enrollment.models import AuditEvent, Fate, Job, Person, Region, Roster
+from enrollment.models import AuditEvent, Decision, Fate, Job, Person, Region, Roster
 from enrollment.models.audit import AuditQuerySet
 from enrollment.roles import ROLES
 from enrollment.roster.kinds import KINDS
@@ -184,7 +184,7 @@ DETAILS = {
 
 # What a word of the database is called on this page, by the detail it stands in.
 VALUES: dict[str, dict[str, str]] = {
-    "decision": questions.DECISIONS,
+    "decision": dict(Decision.choices),
     "role": {key: role.title for key, role in ROLES.items()},
     "source": {
         "pack": "政策包",
