@@ -24,9 +24,9 @@ from enrollment import insured
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear
 from subsidies import checks, rule
+from subsidies.freeze import FROZEN
 from subsidies.models import Estimate, Subsidy
 
-FROZEN = (PolicyYear.State.SETTLED, PolicyYear.State.CLOSED)
 LOCK = 4_021_003
 
 # Everybody whom this is about, read once for both tables. As tables of their own, because what
@@ -258,17 +258,19 @@ class Assessment:
 
 def assess(policy_year: PolicyYear) -> Assessment:
     """Bring both tables in line with the rule. Raises Failure for a frozen or rule-less year."""
-    if policy_year.state in FROZEN:
-        raise Failure(
-            "year_frozen",
-            f"{policy_year}{policy_year.get_state_display()}，资助台账已经固定，不再重新核定",
-        )
     if not policy_year.has_rules:
         raise Failure("no_rules", f"{policy_year}只有历史名单，没有政策，无法核定")
     with transaction.atomic(), connection.cursor() as cursor:
         # One at a time; the row itself stays free for those who bump it meanwhile.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, policy_year.pk])
-        revision = PolicyYear.objects.values_list("revision", flat=True).get(pk=policy_year.pk)
+        # As it is now: whoever settles the year holds this lock while doing so.
+        now = PolicyYear.objects.select_related("county").get(pk=policy_year.pk)
+        if now.state in FROZEN:
+            raise Failure(
+                "year_frozen",
+                f"{now}{now.get_state_display()}，资助台账已经固定，不再重新核定",
+            )
+        revision = now.revision
         # Compiling would take longer than running; the county's cases fit in memory.
         cursor.execute("SET LOCAL jit = off")
         cursor.execute("SET LOCAL work_mem = '64MB'")

@@ -16,10 +16,9 @@ from enrollment import audit
 from enrollment.failure import Failure
 from enrollment.models import Department, PolicyYear, Roster, RosterState, User
 from enrollment.models.rules import Duty, Window
+from subsidies.freeze import FROZEN
 from subsidies.models import NilReturn
 from subsidies.names import Names
-
-FROZEN = (PolicyYear.State.SETTLED, PolicyYear.State.CLOSED)
 
 
 class State(models.TextChoices):

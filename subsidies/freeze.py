@@ -17,10 +17,14 @@ def is_frozen(policy_year: PolicyYear) -> bool:
     return policy_year.state in FROZEN
 
 
-def begin(policy_year: PolicyYear, *, what: str, bulk: bool = False) -> PolicyYear:
-    """The year's row, locked, if ``what`` (不能再申报, …) may still happen. Raises Failure.
+def begin(
+    policy_year: PolicyYear, *, what: str, bulk: bool = False, settled_too: bool = False
+) -> PolicyYear:
+    """The year's row, locked, if it is not over; ``what`` (不能再申报, …) ends the sentence if so.
 
     In a transaction; call ``bump`` on what is returned when an input of the assessment changed.
+    ``settled_too``: what is still done in a settled year, paying out its differences. Raises
+    Failure.
     """
     if bulk:
         queue(policy_year)
@@ -29,7 +33,8 @@ def begin(policy_year: PolicyYear, *, what: str, bulk: bool = False) -> PolicyYe
         .select_related("county")
         .get(pk=policy_year.pk)
     )
-    if is_frozen(found):
+    over = (PolicyYear.State.CLOSED,) if settled_too else FROZEN
+    if found.state in over:
         raise Failure("year_frozen", f"{found}{found.get_state_display()}，{what}")
     return found
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from subsidies.views import checks, duties, ledger, quotes, zero
+from subsidies.views import checks, differences, duties, ledger, quotes, settlement, zero
 
 app_name = "subsidies"
 urlpatterns: list[URLPattern] = [
@@ -19,4 +19,11 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/duties/nil/", duties.nil, name="duties-nil"),
     path("<str:county>/<int:year>/zero/", zero.page, name="zero"),
     path("<str:county>/<int:year>/zero/export/", zero.export, name="zero-export"),
+    path("<str:county>/<int:year>/differences/", differences.page, name="differences"),
+    path(
+        "<str:county>/<int:year>/differences/export/",
+        differences.export,
+        name="differences-export",
+    ),
+    path("<str:county>/<int:year>/settlement/", settlement.page, name="settlement"),
 ]

@@ -36,6 +36,7 @@ class Item:
         return not self.may or any(getattr(user.job, permission) for permission in self.may)
 
 
+DESK = ("subsidies:differences", "subsidies:settlement")
 RAIL: list[tuple[str, list[Item]]] = [
     (
         "办理",
@@ -63,7 +64,7 @@ RAIL: list[tuple[str, list[Item]]] = [
         "资助",
         [
             Item("资助台账", "subsidies:ledger", "table", ("sees_people",)),
-            Item("代缴和退补", "subsidies:zero", "piggy-bank", ("sees_people",)),
+            Item("代缴和退补", "subsidies:zero", "piggy-bank", ("sees_people",), also=DESK),
             Item("金额待核查", "subsidies:checks", "exclamation-triangle-fill", ("sees_people",)),
         ],
     ),

@@ -1,7 +1,9 @@
 """代缴和退补: what the pages of this desk share: their tabs, a list as a file, what was ticked."""
 
+import datetime
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from typing import IO, Any
 from urllib.parse import urlencode
 
@@ -10,9 +12,10 @@ from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from enrollment import audit
+from enrollment import audit, cells
 from enrollment.access import Place
 from enrollment.failure import Failure
+from enrollment.models import Level, Region
 from subsidies import zero
 
 PER_PAGE = 50
@@ -20,7 +23,11 @@ PER_PAGE = 50
 
 def tabs(place: Place, current: str) -> list[dict[str, Any]]:
     """The pages of the desk, in the order of the work."""
-    pages = {"zero": f"{zero.word(place.policy_year)}名单"}
+    pages = {
+        "zero": f"{zero.word(place.policy_year)}名单",
+        "differences": "退补差",
+        "settlement": "年度结算",
+    }
     return [
         {"label": label, "count": None, "url": url(place, f"subsidies:{name}"),
          "active": name == current}
@@ -33,6 +40,52 @@ def url(place: Place, name: str, *args: Any, **query: Any) -> str:
     kept = {"region": place.region.key} | {key: value for key, value in query.items() if value}
     here = reverse(name, args=[place.county.key, place.policy_year.year, *args])
     return f"{here}?{urlencode(kept)}"
+
+
+def day(text: str) -> datetime.date:
+    """A day from a form. Raises Failure."""
+    try:
+        return datetime.date.fromisoformat(text.strip())
+    except ValueError:
+        raise Failure("date", "请填写日期，写作 2023-12-31") from None
+
+
+def yuan(text: str) -> Decimal | None:
+    """An amount from a form, None where it was left empty. Raises Failure."""
+    try:
+        return cells.money(text)
+    except cells.CellError as error:
+        raise Failure("amount", f"金额：{error}") from None
+
+
+def units(
+    place: Place, told: Mapping[Any, Iterable[Any]], name: str, **query: Any
+) -> list[dict[str, Any]]:
+    """How many of each list (``told``: its key, with a label, and its lines) stand in each unit
+    below; units without any are left out."""
+    if place.region.level == Level.VILLAGE:
+        return []
+    at = "town" if place.region.level == Level.COUNTY else "village"
+    counted: dict[int, dict[Any, int]] = {}
+    for key, found in told.items():
+        for one in found:
+            unit = counted.setdefault(getattr(one, at), dict.fromkeys(told, 0))
+            unit[key] += 1
+    regions = Region.objects.filter(pk__in=counted).order_by("placeholder", "order", "key")
+    return [
+        {
+            "region": region,
+            "cells": [
+                {
+                    "label": key.label,
+                    "number": counted[region.pk][key],
+                    "url": url(place, name, region=region.key, tab=str(key), **query),
+                }
+                for key in told
+            ],
+        }
+        for region in regions
+    ]
 
 
 def ticked(request: HttpRequest) -> list[int]:

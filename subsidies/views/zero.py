@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
-from enrollment.models import Level, Person, Region
+from enrollment.models import Person, Region
 from subsidies import case, declarations, freeze, grounds, tasks, zero, zero_export
 from subsidies.models import Clearance
 from subsidies.views import desk
@@ -169,7 +169,7 @@ def _lists(request: HttpRequest, place: Place, on: datetime.date) -> dict[str, A
         "category": category,
         "page": found,
         "rows": _people(place, list(found.object_list), words),
-        "units": _units(place, told, on) if region.level != Level.VILLAGE else [],
+        "units": desk.units(place, told, "subsidies:zero", on=on),
         "counts": {state.value: number for state, number in counts.items()},
         "ready": counts[State.READY],
         "ticks": not freeze.is_frozen(year) and _may(tab, place),
@@ -233,30 +233,3 @@ def _people(place: Place, shown: list[Any], words: Words) -> list[dict[str, Any]
             }
         rows.append(row)
     return rows
-
-
-def _units(place: Place, told: dict[State, list[Any]], on: datetime.date) -> list[dict[str, Any]]:
-    """How many stand where in each unit below; units without any are left out."""
-    at = "town" if place.region.level == Level.COUNTY else "village"
-    counted: dict[int, dict[State, int]] = {}
-    for state, lines in told.items():
-        for one in lines:
-            unit = counted.setdefault(getattr(one, at), dict.fromkeys(State, 0))
-            unit[state] += 1
-    regions = Region.objects.filter(pk__in=counted).order_by("placeholder", "order", "key")
-    return [
-        {
-            "region": region,
-            "cells": [
-                {
-                    "label": state.label,
-                    "number": counted[region.pk][state],
-                    "url": desk.url(
-                        place, "subsidies:zero", region=region.key, tab=state.value, on=on
-                    ),
-                }
-                for state in State
-            ],
-        }
-        for region in regions
-    ]
