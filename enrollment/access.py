@@ -8,6 +8,7 @@ the role has no part in is 403 with a sentence.
 from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
@@ -50,8 +51,15 @@ def user_of(request: HttpRequest) -> User:
 
 def year_or_404(user: User, county: str, year: int) -> PolicyYear:
     """The year of a county the user belongs to (or looks down on, from city or province)."""
+    return get_object_or_404(years_of(user), county__key=county, year=year)
+
+
+def years_of(user: User) -> QuerySet[PolicyYear]:
+    """The years a user may open: one that is being prepared only by those who prepare it."""
     years = PolicyYear.objects.select_related("county").filter(county__in=counties_of(user))
-    return get_object_or_404(years, county__key=county, year=year)
+    if user.job.keeps_policy:
+        return years
+    return years.exclude(state=PolicyYear.State.DRAFT)
 
 
 def region_or_404(user: User, policy_year: PolicyYear, key: str) -> Region:
@@ -83,6 +91,5 @@ def require(user: User, may: str) -> None:
 
 def newest_year(user: User) -> PolicyYear | None:
     """The year to open first: the newest one in force, else the newest with rules, else any."""
-    years = PolicyYear.objects.select_related("county").filter(county__in=counties_of(user))
     order = {"active": 0, "draft": 1, "settled": 1, "closed": 1, "history": 2}
-    return min(years, key=lambda one: (order.get(one.state, 1), -one.year), default=None)
+    return min(years_of(user), key=lambda one: (order.get(one.state, 1), -one.year), default=None)

@@ -227,10 +227,17 @@ def lock_year(tables: Tables) -> PolicyYear | None:
     )
 
 
-def store(tables: Tables, writer: Writer, *, places: bool = True) -> PolicyYear:
+def store(
+    tables: Tables,
+    writer: Writer,
+    *,
+    places: bool = True,
+    state: PolicyYear.State = PolicyYear.State.ACTIVE,
+) -> PolicyYear:
     """Write this part; returns the year that the other parts hang from.
 
-    Without ``places`` the county, its towns and villages stay as they are.
+    Without ``places`` the county, its towns and villages stay as they are. A year that had no
+    rules yet gets ``state``.
     """
     if places:
         county = _store_county(tables["county"][0], writer)
@@ -238,7 +245,7 @@ def store(tables: Tables, writer: Writer, *, places: bool = True) -> PolicyYear:
         county = Region.objects.get(key=tables["county"][0]["key"])
         for region in Region.objects.filter(county=county):
             writer.know(region)
-    policy_year = _store_year(tables["year"][0], county)
+    policy_year = _store_year(tables["year"][0], county, state)
     if places:
         _store_regions(tables["regions"], county, policy_year, writer)
     _store_departments(tables["departments"], county, policy_year, writer)
@@ -264,7 +271,7 @@ def _store_county(row: Row, writer: Writer) -> Region:
     return county
 
 
-def _store_year(row: Row, county: Region) -> PolicyYear:
+def _store_year(row: Row, county: Region, state: PolicyYear.State) -> PolicyYear:
     policy_year = PolicyYear.objects.filter(county=county, year=row["year"]).first() or PolicyYear(
         county=county, year=row["year"]
     )
@@ -272,7 +279,7 @@ def _store_year(row: Row, county: Region) -> PolicyYear:
         if name not in ("county", "year"):
             setattr(policy_year, name, row[name])
     if policy_year.state == PolicyYear.State.HISTORY or policy_year.pk is None:
-        policy_year.state = PolicyYear.State.ACTIVE
+        policy_year.state = state
     policy_year.save()
     return policy_year
 

@@ -35,6 +35,8 @@ class Role:
     may_settle: bool = False
     """May settle differences and recoveries, clear whom lists speak against, settle the year."""
     keeps_regions: bool = False
+    keeps_policy: bool = False
+    """Edits the rules of a year, and sees a year that is being prepared (起草)."""
     reads_audit: bool = False
     keeps_accounts: bool = False
     """Opens, stops and hands over accounts, sets one-time passwords; gives nobody any right."""
@@ -69,6 +71,7 @@ ROLES = {
             may_settle=True,
             keeps_regions=True,
             sees_record=True,
+            keeps_policy=True,
         ),
         Role("county_viewer", "县级查看", "county", sees_people=True, sees_rosters=True),
         Role(

@@ -27,8 +27,17 @@ ABOUT = ("cites", "source", "note")
 """Keys that say where a rule comes from, not what it says."""
 _TITLES = ("name", "text", "question", "title", "key", "fund", "kind", "topic")
 # NULL that restricts nobody, and NULL that has no meaning beside the rest of the rule.
-_UNLIMITED = {"hukou", "registration", "group", "attribute"}
-_NOT_APPLICABLE = {"base", "counting", "bucket", "insurance", "status", "line", "event"}
+_UNLIMITED = {
+    *("hukou", "registration", "group", "attribute", "hukou_here", "insured_here"),
+    *("min_age", "max_age", "grade_from", "grade_to", "valid_from", "valid_to"),
+    *("event_from", "event_to", "pays_from", "pays_to"),
+}
+_NOT_APPLICABLE = {
+    *("base", "counting", "bucket", "insurance", "status", "line", "event", "age_on"),
+    *("amount", "percent", "share", "personal", "priority", "printed_order", "width"),
+    *("start_on", "wait", "within_days", "within_months", "cut_off", "rate", "period"),
+    *("population", "deductions"),
+}
 
 
 @dataclass(frozen=True)
@@ -214,7 +223,7 @@ def _pairs(
         return
     left = dict(enumerate(after, 1))
     matched: dict[int, int] = {}
-    for alike in (_equal, _same_name, None):
+    for alike in (_equal, _same_name, _same_but_name, None):
         if alike is None and section.natural != ("order",):
             break
         for place, old in enumerate(before):
@@ -233,6 +242,11 @@ def _pairs(
 
 def _equal(section: Section, old: Row, new: Row) -> bool:
     return section.natural == ("order",) and old == new
+
+
+def _same_but_name(section: Section, old: Row, new: Row) -> bool:
+    """Renamed, and nothing else."""
+    return section.natural == ("name",) and old | {"name": new["name"]} == new
 
 
 def _same_name(section: Section, old: Row, new: Row) -> bool:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from enrollment import demo
-from enrollment.access import Place, newest_year
+from enrollment.access import Place, newest_year, years_of
 from enrollment.models import PolicyYear, Region, User
 from enrollment.views.sign_in import LAST_SIGN_IN
 
@@ -165,10 +165,10 @@ def _rail(user: User, place: Place, current: str) -> list[dict[str, Any]]:
 
 def _years(request: HttpRequest, place: Place) -> list[dict[str, Any]]:
     """The county's years that have rules; one that only lists who was insured has no pages."""
-    years = PolicyYear.objects.filter(county=place.county).exclude(state="history")
+    years = years_of(place.user).filter(county=place.county).exclude(state="history")
     choices = [
         {
-            "label": f"{one.year}年度",
+            "label": f"{one.year}年度" + ("（起草）" if one.state == "draft" else ""),
             "url": _here(request, place, year=one.year),
             "active": one.pk == place.policy_year.pk,
         }

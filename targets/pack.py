@@ -163,16 +163,22 @@ def _load_one(pack: Pack, *, yes: bool) -> Loaded:
 
 
 def store(
-    tables: Tables, existing: PolicyYear | None, *, file: str, places: bool = True
+    tables: Tables,
+    existing: PolicyYear | None,
+    *,
+    file: str,
+    places: bool = True,
+    state: PolicyYear.State = PolicyYear.State.ACTIVE,
 ) -> PolicyYear:
     """Make the year say what the tables say. Raises PackError; call it inside a transaction.
 
-    Without ``places`` the county's towns and villages stay as their own page has them.
+    Without ``places`` the county's towns and villages stay as their own page has them; ``state``
+    is that of a year which had no rules before.
     """
     if existing is not None:
         _refuse_issued_changes(existing, tables, file=file)
     writer = Writer()
-    policy_year = enrollment_pack.store(tables, writer, places=places)
+    policy_year = enrollment_pack.store(tables, writer, places=places, state=state)
     if not writer.problems:
         subsidies_pack.store(tables, writer, policy_year)
     if not writer.problems:
@@ -194,9 +200,14 @@ def refuse_frozen(policy_year: PolicyYear, *, file: str) -> None:
 
 
 def _remember(policy_year: PolicyYear, pack: Pack) -> None:
-    digest = hashlib.sha256(pack.text.encode()).hexdigest()
+    remember(policy_year, name=Path(pack.file).name, text=pack.text)
+
+
+def remember(policy_year: PolicyYear, *, name: str, text: str) -> None:
+    """Keep the pack as it came: what is changed on pages later differs from it."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
     PolicyYear.objects.filter(pk=policy_year.pk).update(
-        pack_name=Path(pack.file).name, pack_text=pack.text, pack_digest=digest
+        pack_name=name, pack_text=text, pack_digest=digest
     )
 
 

@@ -21,18 +21,26 @@ from enrollment.models.rules import (
     RegistrarRule,
     Registration,
     StatusKind,
+    WaitingRule,
 )
 from enrollment.pack_format import Row, Tables
+from enrollment.pack_format import Section as PackSection
 from subsidies.models import Category, Standard, SubsidyRule
 from targets import pack
 from targets.models import Cadence, Denominator, Goal, TargetRule
+from targets.pack_sections import SECTIONS
+from targets.spot import is_inline
 
 NOT_STATED = "政策未规定"
+PLACE = "place of the row"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One line: what the notice says and where it says so; ``open`` = it does not say."""
+    """One line: what the notice says and where it says so; ``open`` = it does not say.
+
+    ``place`` is the rule's place in the pack (``categories/3/standards/1``).
+    """
 
     label: str
     value: str
@@ -40,23 +48,38 @@ class Rule:
     source: str = ""
     note: str = ""
     open: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A block of the page."""
+    """A block of the page; ``tables`` are the tables of the pack it is made of."""
 
     key: str
     title: str
     rows: list[Rule] = field(default_factory=list)
+    tables: tuple[str, ...] = ()
 
 
 def outline(policy_year: PolicyYear) -> list[Section]:
-    """All rules of the year, section by section in the order of a notice; empty ones left out."""
+    """All rules of the year, section by section in the order of a notice."""
     tables = pack.fetch_tables(policy_year)
+    for section in SECTIONS:
+        _number(section, tables[section.key], section.key)
     names = dict(Region.objects.filter(county=policy_year.county_id).values_list("key", "name"))
-    sections = [Section(key, title, list(rows(tables, names))) for key, title, rows in _SECTIONS]
-    return [section for section in sections if section.rows]
+    return [
+        Section(key, title, list(rows(tables, names)), parts)
+        for key, title, rows, parts in _SECTIONS
+    ]
+
+
+def _number(section: PackSection, rows: list[Row], path: str) -> None:
+    """Let every row know its place in the pack."""
+    for number, row in enumerate(rows, 1):
+        row[PLACE] = path if section.single else f"{path}/{number}"
+        for child in section.children:
+            if not is_inline(child):
+                _number(child, row[child.key], f"{row[PLACE]}/{child.key}")
 
 
 # ------------------------------------------------------------------ words
@@ -91,7 +114,8 @@ def _rule(label: str, value: str, row: Row | None = None, **more: str) -> Rule:
     about = {name: str((row or {}).get(name) or "") for name in ("cites", "source", "note")}
     about |= more
     text = value or NOT_STATED
-    return Rule(label, text, **about, open=text == NOT_STATED)
+    place = str((row or {}).get(PLACE, ""))
+    return Rule(label, text, **about, open=text == NOT_STATED, place=place)
 
 
 def _plain(row: Row, *keys: str) -> list[str]:
@@ -135,25 +159,36 @@ def _payment(row: Row) -> str:
 
 def _document(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
     year = tables["year"][0]
-    yield _rule("文件", year["title"], note=year["source_note"])
-    yield _rule("文号", year["document"])
-    yield _rule("发文机关", year["organ"])
-    yield _rule("成文日期", _day(year["issued_on"]) if year["issued_on"] else "原文未载")
+
+    def line(label: str, value: str, **about: str) -> Rule:
+        plain = {"cites": "", "source": "", "note": ""} | about
+        return _rule(label, value, year, **plain)
+
+    yield line("文件", year["title"], note=year["source_note"])
+    yield line("文号", year["document"])
+    yield line("发文机关", year["organ"])
+    yield line("成文日期", _day(year["issued_on"]) if year["issued_on"] else "原文未载")
     if year["based_on"]:
-        yield _rule("依据", year["based_on"])
+        yield line("依据", year["based_on"])
     period = (
         f"{_day(year['benefit_from'])}至{_day(year['benefit_to'])}" if year["benefit_from"] else ""
     )
-    yield _rule("待遇期", period, cites=year["benefit_cites"], source=year["benefit_source"])
+    yield line("待遇期", period, cites=year["benefit_cites"], source=year["benefit_source"])
     if year["base_date"]:
-        yield _rule("基数时点", _day(year["base_date"]), cites=year["base_cites"])
-    yield _rule(
+        yield line("基数时点", _day(year["base_date"]), cites=year["base_cites"])
+    refused = year["midyear_refused"]
+    yield line(
+        "缴费期以外",
+        _yes(refused, "不得中途参保，特殊情形除外", "可以中途参保"),
+        cites=year["midyear_cites"],
+    )
+    yield line(
         "归属",
         _word(PolicyYear.Attribution, year["attribution"]),
         cites=year["attribution_cites"],
         source=year["attribution_source"],
     )
-    yield _rule(
+    yield line(
         "代缴",
         _join([year["proxy_word"], year["proxy_office"] and f"由{year['proxy_office']}办理"]),
         cites=year["proxy_cites"],
@@ -176,6 +211,7 @@ def _fees(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
         yield _rule(
             f"{label} · 财政补助",
             _yuan(row["fiscal"]),
+            row,
             cites=row["fiscal_cites"] or row["cites"],
             note=about,
         )
@@ -255,7 +291,8 @@ def _standard(row: Row) -> str:
 def _subsidy_rule(row: Row) -> Iterator[Rule]:
     def line(label: str, value: str, part: str) -> Rule:
         cites, source = row.get(f"{part}_cites") or "", row.get(f"{part}_source") or ""
-        return Rule(label, value, cites=cites, source=source, open=value == NOT_STATED)
+        place = row[PLACE]
+        return Rule(label, value, cites=cites, source=source, open=value == NOT_STATED, place=place)
 
     yield line("身份以何时为准", _word(SubsidyRule.Identity, row["identity"]), "identity")
     yield line("缴费后才认定", _yes(row["difference_due"], "退补差额", "不退补"), "difference")
@@ -278,7 +315,7 @@ def _targets(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
         )
         yield _rule("任务规则", _join([method, rate, row["base_formula"]]), row)
         total = _word(TargetRule.Total, row["total"])
-        yield _rule("任务合计", total, cites=row["cites"], source=row["total_source"])
+        yield _rule("任务合计", total, row, source=row["total_source"], note="")
     for version in tables["targets"]:
         own = [row for row in version["rows"] if row["region"] == version["set_by"]]
         total = f"合计 {own[0]['target']:,}" if own else ""
@@ -348,23 +385,53 @@ def _people(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
         yield _rule(f"重点人群 · {row['name']}", text or "列为重点", row)
 
 
+def _waiting(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
+    for row in tables["waiting"]:
+        variable = f"断保年数减 {row['offset']} 后每年加一个月，{row['gap_from_year']} 年起算"
+        floor = row["floor_missed"] and f"断保满 {row['floor_missed']} 年"
+        yield _rule("等待期", _join([f"固定 {row['fixed_months']} 个月", variable]), row)
+        yield _rule("下限", f"{floor}不少于 {row['floor_months']} 个月" if floor else "", row)
+        yield _rule("补缴修复", _yes(row["repairable"], "可以", "不可以"), row)
+        yield _rule("职工参保", _yes(row["employee_counts"], "计入连续", "不计入连续"), row)
+        yield _rule("起算", _word(WaitingRule.Runs, row["runs_from"]), row)
+        yield _rule("不受限人员", row["exempt"], row)
+
+
+def _forms(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
+    for row in tables["lines"]:
+        yield _rule(f"测算表类别 · {row['name']}", f"说明里叫“{row['note_name']}”", row)
+    for row in tables["forms"]:
+        title = row["title"].replace("\n", "")
+        columns = f"{len(row['columns'])} 栏"
+        yield _rule(f"表式 · {row['annex'] or row['key']}", _join([title, columns]), row)
+
+
 def _not_stated(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
     for row in tables["not_stated"]:
         about = {"cites": row["cites"], "source": row["source"], "note": row["note"]}
-        yield Rule(row["question"], NOT_STATED, **about, open=True)
+        yield Rule(row["question"], NOT_STATED, **about, open=True, place=row[PLACE])
 
 
-_SECTIONS: tuple[tuple[str, str, Callable[[Tables, dict[str, str]], Iterator[Rule]]], ...] = (
-    ("document", "文件", _document),
-    ("participants", "参保对象", _participants),
-    ("fees", "筹资标准", _fees),
-    ("windows", "缴费窗口", _windows),
-    ("events", "特殊情形", _events),
-    ("subsidies", "参保资助", _subsidies),
-    ("targets", "任务与目标", _targets),
-    ("statuses", "人员状态", _statuses),
-    ("enrolling", "登记与缴费", _enrolling),
-    ("departments", "部门职责", _departments),
-    ("people", "个人属性与重点人群", _people),
-    ("not_stated", "政策未规定", _not_stated),
+_SECTIONS: tuple[
+    tuple[str, str, Callable[[Tables, dict[str, str]], Iterator[Rule]], tuple[str, ...]], ...
+] = (
+    ("document", "文件", _document, ("year",)),
+    ("participants", "参保对象", _participants, ("participants",)),
+    ("fees", "筹资标准", _fees, ("fees", "tiers", "groups")),
+    ("windows", "缴费窗口", _windows, ("windows",)),
+    ("events", "特殊情形", _events, ("events",)),
+    ("waiting", "待遇等待期", _waiting, ("waiting",)),
+    ("subsidies", "参保资助", _subsidies, ("categories", "subsidy_rule")),
+    (
+        "targets",
+        "任务与目标",
+        _targets,
+        ("target_rule", "targets", "denominators", "goals", "cadences", "ranking"),
+    ),
+    ("statuses", "人员状态", _statuses, ("statuses",)),
+    ("enrolling", "登记与缴费", _enrolling, ("registrars", "places", "channels", "cash")),
+    ("departments", "部门职责", _departments, ("departments",)),
+    ("people", "个人属性与重点人群", _people, ("attributes", "focus_groups")),
+    ("forms", "官方表式", _forms, ("forms", "lines")),
+    ("not_stated", "政策未规定", _not_stated, ("not_stated",)),
 )

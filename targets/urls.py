@@ -7,6 +7,9 @@ from targets.views import (
     home,
     person,
     policy,
+    policy_opening,
+    policy_rules,
+    policy_versions,
     progress,
     record,
     tables,
@@ -53,4 +56,37 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/tables/<str:name>/", tables.table, name="table"),
     path("<str:county>/<int:year>/policy/", policy.policy, name="policy"),
     path("<str:county>/<int:year>/policy/pack/", policy.policy_pack, name="policy-pack"),
+    path(
+        "<str:county>/<int:year>/policy/rules/<path:where>/",
+        policy_rules.rule,
+        name="policy-rule",
+    ),
+    path("<str:county>/<int:year>/policy/draft/", policy_versions.draft, name="policy-draft"),
+    path(
+        "<str:county>/<int:year>/policy/versions/",
+        policy_versions.versions,
+        name="policy-versions",
+    ),
+    path(
+        "<str:county>/<int:year>/policy/versions/<int:number>/",
+        policy_versions.version,
+        name="policy-version",
+    ),
+    path("<str:county>/<int:year>/policy/clone/", policy_opening.clone, name="policy-clone"),
+    path("<str:county>/<int:year>/policy/opening/", policy_opening.overview, name="policy-opening"),
+    path("<str:county>/<int:year>/policy/confirm/", policy_opening.confirm, name="policy-confirm"),
+    path(
+        "<str:county>/<int:year>/policy/activate/", policy_opening.activate, name="policy-activate"
+    ),
+    path(
+        "<str:county>/<int:year>/policy/comparison/",
+        policy_opening.comparison,
+        name="policy-comparison",
+    ),
+    path("<str:county>/<int:year>/policy/trial/", policy_opening.trial, name="policy-trial"),
+    path(
+        "<str:county>/<int:year>/policy/trial/list/",
+        policy_opening.trial_list,
+        name="policy-trial-list",
+    ),
 ]

@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from enrollment.models import Job, Question, Roster, User
 from enrollment.tests.cast import Cast, place
 from subsidies.models import AmountCheck
+from targets import pack, versions
 from targets.models import TargetVersion
 
 EVERYBODY = {
@@ -108,6 +109,17 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "targets:table": ({"name": "progress"}, SEES_PEOPLE),
     "targets:policy": ({}, EVERYBODY),
     "targets:policy-pack": ({}, EVERYBODY),
+    "targets:policy-rule": ({"where": "year"}, {"county_officer"}),
+    "targets:policy-draft": ({}, {"county_officer"}),
+    "targets:policy-versions": ({}, EVERYBODY),
+    "targets:policy-version": ({"number": "policy_version"}, EVERYBODY),
+    "targets:policy-clone": ({}, {"county_officer"}),
+    "targets:policy-opening": ({}, {"county_officer"}),
+    "targets:policy-confirm": ({}, {"county_officer"}),
+    "targets:policy-activate": ({}, {"county_officer"}),
+    "targets:policy-comparison": ({}, EVERYBODY),
+    "targets:policy-trial": ({}, {"county_officer"}),
+    "targets:policy-trial-list": ({}, {"county_officer"}),
 }
 
 
@@ -156,7 +168,9 @@ def objects(cast: Cast) -> dict[str, object]:
         difference=152,
         sent_by=cast.county_officer,
     )
+    policy = versions.record(cast.year, text=pack.dump(cast.year), source="base")
     return {
+        "policy_version": policy.number,
         "person": cast.people["甲一"].pk,
         "question": question.pk,
         "version": version.pk,

@@ -128,6 +128,13 @@ ACTIONS = {
     "remove_help": "删除另行扶持",
     "settle_year": "年度结算",
     "unsettle_year": "撤销年度结算",
+    "edit_policy": "修改政策",
+    "draft_policy": "存入政策修改稿",
+    "discard_policy_draft": "放弃政策修改稿",
+    "restore_policy": "恢复政策版本",
+    "clone_year": "复制到新年度",
+    "confirm_policy": "核对沿用的政策",
+    "activate_year": "启用年度",
 }
 
 DETAILS = {

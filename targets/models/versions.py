@@ -67,7 +67,8 @@ class PolicyVersion(models.Model):
 class PolicyDraft(models.Model):
     """修改稿: changes that only hold together, kept aside until all of them take effect at once.
 
-    ``text`` is the pack as it would be. It is well-formed, but may still disagree with itself (a
+    ``text`` is the pack as it would be, ``base`` the one in force when it was last changed: what
+    changed in force since stays. It is well-formed, but may still disagree with itself (a
     new fee whose subsidies have yet to follow). ``renames`` are [table, old name, new name], so
     that a renamed rule keeps the facts that point at it. ``step`` counts the changes.
     """
@@ -78,7 +79,8 @@ class PolicyDraft(models.Model):
         related_name="policy_draft",
         verbose_name="参保年度",
     )
-    text = models.TextField("政策包")
+    base = models.TextField("起草时的政策包")
+    text = models.TextField("修改后的政策包")
     renames = models.JSONField("改名", default=list)
     step = models.PositiveIntegerField("改动次数", default=0)
     changed_by = models.ForeignKey(
