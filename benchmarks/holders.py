@@ -107,12 +107,20 @@ class _Chosen:
             paid[row.number] += row.cents
             first.setdefault(row.number, row)
         price = draft.county.prices[0][0]
+        covered = {
+            listed.number
+            for kind, lists in draft.lists.items()
+            if "职工" in kind or "居民" in kind
+            for listed in lists
+        }
+        away: list[Somebody] = []
         missing: list[Somebody] = []
         ordinary: list[Somebody] = []
         for one in people:
             if one.number in deducted:
-                continue
-            if one.number not in paid:
+                if one.number in covered:
+                    away.append(one)
+            elif one.number not in paid:
                 missing.append(one)
             elif paid[one.number] == price * 100:
                 ordinary.append(one)
@@ -128,12 +136,11 @@ class _Chosen:
         for one in missing[: round(held * UNPAID)] + ordinary[: round(held * FULL_PRICE)]:
             self._enlist(one, kinds, random.choice([kind.pays for kind in kinds]))
         rest = ordinary[round(held * FULL_PRICE) :]
-        early = [one for one in rest if first[one.number].paid < WINDOW_END - timedelta(days=30)]
-        for one in early[:AFTERWARDS]:
+        rest.sort(key=lambda one: first[one.number].paid >= WINDOW_END - timedelta(days=30))
+        for one in rest[:AFTERWARDS]:
             self.afterwards[one.number] = f"{first[one.number].paid + timedelta(days=20):%Y-%m-%d}"
-        self.late = early[:AFTERWARDS]
-        away = {one.number for one in self.late}
-        known = [one for one in rest if one.number not in away] + missing[round(held * UNPAID) :]
+        self.late = rest[:AFTERWARDS]
+        known = rest[AFTERWARDS:] + missing[round(held * UNPAID) :] + away
         self.steady = random.sample(known, round(len(known) * STEADY))
         place = {one.number: at for at, one in enumerate(people)}
         for members in (*self.lists.values(), self.steady):

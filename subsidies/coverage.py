@@ -16,6 +16,7 @@ from enrollment import insured
 from enrollment.models import Person, PolicyYear, Region, Status
 from enrollment.models.people import PersonQuerySet
 from subsidies.models import Category, Entitlement
+from subsidies.words import Words
 
 # Armies and prisons care for their own, which is no basic medical insurance.
 BASIC = ("resident", "employee")
@@ -95,13 +96,19 @@ class Coverage:
     remarks: list[str] = field(default_factory=list)
 
 
-def every_category(policy_year: PolicyYear) -> list[Group]:
-    """Each category as a group of its own, without a goal."""
+def every_category(policy_year: PolicyYear, words: Words | None = None) -> list[Group]:
+    """Each category as a group of its own, without a goal.
+
+    For a reader, those that share a public word are one group under it.
+    """
+    words = words or Words(policy_year, None)
+    found: dict[str, list[Category]] = {}
+    for one in words.categories:
+        if one.purpose != Category.Purpose.EXCLUSION:
+            found.setdefault(words.name(one.pk), []).append(one)
     return [
-        Group(category.name, (category,), cites=category.cites)
-        for category in Category.objects.filter(policy_year=policy_year)
-        .exclude(purpose=Category.Purpose.EXCLUSION)
-        .order_by("order", "pk")
+        Group(name, tuple(members), cites="" if members[0].pk in words.hidden else members[0].cites)
+        for name, members in found.items()
     ]
 
 

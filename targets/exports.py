@@ -113,7 +113,7 @@ def lines(
         members = insured.members(policy_year, until=until, among=among)
         yes = ExpressionWrapper(Q(pk__in=members), BooleanField())
     rows = found.order_by("town__order", "village__order", "village_id", "household_id", "pk")
-    words = _statuses(found, policy_year, viewer)
+    words = status_words(found, policy_year, viewer)
     places = dict(Region.objects.filter(county=policy_year.county).values_list("pk", "name"))
     unseal, phone = vault().open, people.masked_phone
     for number, row in enumerate(
@@ -133,12 +133,14 @@ def lines(
         )
 
 
-def _statuses(found: PersonQuerySet, policy_year: PolicyYear, viewer: User) -> dict[int, str]:
+def status_words(
+    found: PersonQuerySet, policy_year: PolicyYear, viewer: User | None
+) -> dict[int, str]:
     """What each of these people is on a list as, in the words this viewer may read."""
     statuses = Status.objects.filter(policy_year=policy_year, person__in=found.values("pk"))
     words: dict[int, str] = {}
     kinds = StatusKind.objects.filter(policy_year=policy_year)
-    shown = {kind.pk: people.status_word(kind, viewer) for kind in kinds}
+    shown = {kind.pk: people.status_word(kind, viewer) if viewer else kind.name for kind in kinds}
     for person, kind in statuses.order_by("kind__order").values_list("person_id", "kind_id"):
         word, known = shown[kind], words.get(person)
         if known is None:

@@ -64,6 +64,7 @@ RAIL: list[tuple[str, list[Item]]] = [
         "资助",
         [
             Item("资助台账", "subsidies:ledger", "table", ("sees_people",)),
+            Item("重点人群", "targets:coverage", "person-plus", ("sees_people",)),
             Item("代缴和退补", "subsidies:zero", "piggy-bank", ("sees_people",), also=DESK),
             Item("金额待核查", "subsidies:checks", "exclamation-triangle-fill", ("sees_people",)),
         ],

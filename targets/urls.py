@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from targets.views import (
+    coverage,
     exports,
     home,
     person,
@@ -41,6 +42,13 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/residents/<int:pk>/", person.person, name="person"),
     path("<str:county>/<int:year>/residents/<int:pk>/reveal/", person.reveal, name="reveal"),
     path("<str:county>/<int:year>/residents/<int:pk>/record/", record.record_of, name="record"),
+    path("<str:county>/<int:year>/coverage/", coverage.coverage, name="coverage"),
+    path("<str:county>/<int:year>/coverage/names/", coverage.names, name="coverage-names"),
+    path(
+        "<str:county>/<int:year>/coverage/names/export/",
+        coverage.export,
+        name="coverage-names-export",
+    ),
     path("<str:county>/<int:year>/targets/", targets.targets, name="targets"),
     path("<str:county>/<int:year>/targets/draft/", targets.targets_draft, name="targets-draft"),
     path(

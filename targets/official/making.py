@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from enrollment.failure import Failure
-from enrollment.models import PolicyYear, Region
+from enrollment.models import PolicyYear, Region, User
 from targets.official import subsidised
 from targets.official.tables import TABLES, Table, figures, form_for
 
@@ -18,11 +18,13 @@ def table(
     draft: bool = False,
     tier: str = "",
     until: datetime | None = None,
+    viewer: User | None = None,
 ) -> Table:
     """An official table of a region, as of a moment; see each table for what it holds.
 
     ``draft`` takes the register's numbers for issued ones, ``tier`` is the one an estimate is made
-    for. Raises Failure where there is no such table, or nothing to put in it.
+    for; for a viewer, sensitive categories keep their public words. Raises Failure where there is
+    no such table, or nothing to put in it.
     """
     if name not in TABLES:
         raise Failure("unknown_table", f"没有名为 {name} 的表，可用：{'、'.join(TABLES)}")
@@ -35,7 +37,7 @@ def table(
     elif name == "contrast":
         made = subsidised.contrast(policy_year, region=region)
     elif name == "coverage":
-        made = subsidised.coverage_table(policy_year, region=region, until=until)
+        made = subsidised.coverage_table(policy_year, region=region, until=until, viewer=viewer)
     else:
         made = figures(policy_year, name, region=region, draft=draft, until=until)
     form = form_for(policy_year, name)

@@ -7,11 +7,12 @@ from typing import Any
 from django.utils import timezone
 
 from enrollment import demo
-from enrollment.models import PolicyYear, Region
+from enrollment.models import PolicyYear, Region, User
 from subsidies.contrast import contrast as contrast_of
 from subsidies.coverage import Coverage, Figures, Group, coverage, every_category
 from subsidies.overlap import Overlap, Row
 from subsidies.overlap import overlap as overlap_of
+from subsidies.words import Words
 from targets.models import Form, FormColumn, Goal
 from targets.official.tables import TABLES, Column, Table, form_for
 
@@ -74,15 +75,20 @@ def contrast(policy_year: PolicyYear, *, region: Region | None = None) -> Table:
 
 
 def coverage_table(
-    policy_year: PolicyYear, *, region: Region | None = None, until: datetime | None = None
+    policy_year: PolicyYear,
+    *,
+    region: Region | None = None,
+    until: datetime | None = None,
+    viewer: User | None = None,
 ) -> Table:
-    """重点人群参保率: each goal by unit, then every category as a whole."""
+    """重点人群参保率: each goal by unit, then every category as a whole, in the reader's words."""
     place = region or policy_year.county
     form, _ = _form(policy_year, "coverage", region, [])
     made = _begin(policy_year, "coverage", form, region)
     made.columns = [Column([head], style, width) for head, style, width in _COVERAGE]
     goals = goal_groups(policy_year)
-    found = coverage(policy_year, [*goals, *every_category(policy_year)], region=place, until=until)
+    kinds = every_category(policy_year, Words(policy_year, viewer))
+    found = coverage(policy_year, [*goals, *kinds], region=place, until=until)
     for one in found[: len(goals)]:
         first = len(made.rows)
         for unit, figures in one.units:

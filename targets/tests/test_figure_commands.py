@@ -114,6 +114,7 @@ def test_export_table(cast, run, tmp_path):
         "contrast",
         "coverage",
         "ledger",
+        "uncovered",
     ]
 
 

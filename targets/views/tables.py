@@ -45,6 +45,7 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
             region=None if name == "contrast" else place.region,
             draft=draft,
             until=until,
+            viewer=place.user,
         )
         content = official.content(made, form)
     except Failure as failure:
