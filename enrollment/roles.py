@@ -34,6 +34,8 @@ class Role:
     """May declare at zero (零申报) those of its own area who owe nothing, and record help."""
     may_settle: bool = False
     """May settle differences and recoveries, clear whom lists speak against, settle the year."""
+    visits: bool = False
+    """May record visits, share households out, and keep the directory of its own area."""
     keeps_regions: bool = False
     keeps_policy: bool = False
     """Edits the rules of a year, and sees a year that is being prepared (起草)."""
@@ -69,6 +71,7 @@ ROLES = {
             may_reply=True,
             may_declare=True,
             may_settle=True,
+            visits=True,
             keeps_regions=True,
             sees_record=True,
             keeps_policy=True,
@@ -95,6 +98,7 @@ ROLES = {
             may_answer=True,
             may_reply=True,
             may_declare=True,
+            visits=True,
         ),
         Role(
             "village_clerk",
@@ -104,6 +108,7 @@ ROLES = {
             may_reveal=True,
             registers=True,
             may_reply=True,
+            visits=True,
         ),
         Role("auditor", "审计", "county", reads_audit=True),
     )

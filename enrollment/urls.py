@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from enrollment.views import accounts, audit, questions, regions, residents, sign_in
+from enrollment.views import accounts, audit, directory, questions, regions, residents, sign_in
 from enrollment.views.rosters import actions, files, listing, page, upload
 
 app_name = "enrollment"
@@ -20,6 +20,8 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/regions/", regions.regions, name="regions"),
     path("<str:county>/<int:year>/regions/<str:key>/", regions.one, name="regions-one"),
     path("<str:county>/<int:year>/regions/<str:key>/new/", regions.new, name="regions-new"),
+    path("<str:county>/<int:year>/directory/", directory.directory, name="directory"),
+    path("<str:county>/<int:year>/directory/<int:pk>/", directory.one, name="directory-one"),
     path("<str:county>/<int:year>/questions/", questions.questions, name="questions"),
     path("<str:county>/<int:year>/questions/<int:pk>/", questions.one, name="questions-one"),
     path("<str:county>/<int:year>/accounts/", accounts.accounts, name="accounts"),

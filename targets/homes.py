@@ -9,9 +9,18 @@ from django.db.models.functions import Coalesce
 from django.db.models.query import QuerySet
 from django.utils import timezone
 
-from enrollment import births
+from enrollment import births, visits
 from enrollment import people as persons
-from enrollment.models import Birth, Household, Person, PolicyYear, Region, User
+from enrollment.models import (
+    Birth,
+    Contact,
+    Household,
+    Person,
+    PolicyYear,
+    Region,
+    User,
+    Visit,
+)
 from enrollment.models.people import PersonQuerySet
 from enrollment.people import Line
 from subsidies.models import Entitlement
@@ -33,6 +42,10 @@ class Member:
     days_left: int | None = None
     mother: str = ""
     """Of a newborn, as the birth list names her."""
+    visit: Visit | None = None
+    """The last call."""
+    contact: Contact | None = None
+    """Who of the grid calls."""
 
     @property
     def person(self) -> Person:
@@ -62,6 +75,17 @@ class Home:
         """The head's name, else that of the first member."""
         heads = [one for one in self.members if one.person.relation == "户主"]
         return (heads or self.members)[0].person.name
+
+    @property
+    def contact(self) -> Contact | None:
+        """Who calls on this household; a newcomer is called on by whoever calls on the rest."""
+        return next((one.contact for one in self.members if one.contact), None)
+
+    @property
+    def visit(self) -> Visit | None:
+        """The last call on somebody of the list."""
+        calls = [one.visit for one in self.listed if one.visit]
+        return max(calls, key=lambda one: one.pk, default=None)
 
 
 def keys(listed: PersonQuerySet, policy_year: PolicyYear, *, sort: str = HOUSE) -> QuerySet:
@@ -112,6 +136,8 @@ def homes(
     lines = persons.lines(found, policy_year, viewer, until=until)
     ids = [one.pk for one in found]
     told = _births(policy_year, ids)
+    calls = visits.last(policy_year, ids)
+    callers = visits.contacts_of(policy_year, ids)
     words = identities(policy_year, ids, viewer, on=day)
     by_home: dict[int, list[Member]] = {}
     for line in lines:
@@ -128,6 +154,8 @@ def homes(
                 last,
                 births.days_left(last, day) if last and not line.insured else None,
                 birth.mother_name if birth else "",
+                calls.get(person.pk),
+                callers.get(person.pk),
             )
         )
     return [

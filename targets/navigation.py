@@ -42,7 +42,12 @@ RAIL: list[tuple[str, list[Item]]] = [
         "办理",
         [
             Item(
-                "我的村", "targets:village", "house", ("sees_people",), True, ("targets:worklist",)
+                "我的村",
+                "targets:village",
+                "house",
+                ("sees_people",),
+                True,
+                ("targets:worklist", "targets:visits", "enrollment:directory"),
             ),
             Item("参保进度", "targets:progress", "clipboard-data", ("sees_people",)),
             Item(
@@ -51,7 +56,7 @@ RAIL: list[tuple[str, list[Item]]] = [
                 "list",
                 ("sees_people",),
                 False,
-                ("targets:worklist",),
+                ("targets:worklist", "targets:visits", "enrollment:directory"),
             ),
             Item("登记", "targets:register", "person-plus", ("registers",)),
             Item("居民", "enrollment:residents", "people", ("sees_people",)),

@@ -6,6 +6,7 @@ from targets.views import (
     coverage,
     exports,
     home,
+    homes,
     person,
     policy,
     policy_opening,
@@ -16,6 +17,7 @@ from targets.views import (
     tables,
     targets,
     village,
+    visits,
 )
 from targets.views.registering import page as registering
 
@@ -26,12 +28,24 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/worklist/<str:name>/", village.listing, name="worklist"),
     path(
         "<str:county>/<int:year>/worklist/<str:name>/home/<int:pk>/",
-        village.home,
+        homes.home,
         name="worklist-home",
     ),
     path("<str:county>/<int:year>/register/", registering.register, name="register"),
     path("<str:county>/<int:year>/register/check/", registering.check, name="register-check"),
     path("<str:county>/<int:year>/register/owed/", registering.owed, name="register-owed"),
+    path("<str:county>/<int:year>/visits/", visits.overview, name="visits"),
+    path("<str:county>/<int:year>/visits/assign/", visits.assign, name="visits-assign"),
+    path("<str:county>/<int:year>/visits/sheet/", visits.sheet, name="visits-sheet"),
+    path("<str:county>/<int:year>/visits/slips/", visits.slips, name="visits-slips"),
+    path("<str:county>/<int:year>/visits/book/", visits.book, name="visits-book"),
+    path("<str:county>/<int:year>/visits/phones/", visits.phones, name="visits-phones"),
+    path("<str:county>/<int:year>/visits/return/", visits.hand_back, name="visits-return"),
+    path(
+        "<str:county>/<int:year>/visits/return/<int:pk>/",
+        visits.returned,
+        name="visits-returned",
+    ),
     path("<str:county>/<int:year>/progress/", progress.progress, name="progress"),
     path("<str:county>/<int:year>/names/<str:figure>/", progress.names, name="progress-names"),
     path(

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from enrollment.models import Job, Question, Roster, User
+from enrollment.models import Contact, Job, Question, Roster, User
 from enrollment.tests.cast import Cast, place
 from subsidies.models import AmountCheck
 from targets import pack, versions
@@ -96,6 +96,16 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "targets:register": ({}, REVEALS),
     "targets:register-check": ({}, REVEALS),
     "targets:register-owed": ({}, REVEALS),
+    "targets:visits": ({}, SEES_PEOPLE),
+    "targets:visits-assign": ({}, REVEALS),
+    "targets:visits-sheet": ({}, SEES_PEOPLE),
+    "targets:visits-slips": ({}, SEES_PEOPLE),
+    "targets:visits-book": ({}, REVEALS),
+    "targets:visits-phones": ({}, REVEALS),
+    "targets:visits-return": ({}, REVEALS),
+    "targets:visits-returned": ({"pk": "sheet"}, REVEALS - {"west_officer"}),
+    "enrollment:directory": ({}, SEES_PEOPLE),
+    "enrollment:directory-one": ({"pk": "contact"}, REVEALS - {"west_officer"}),
     "targets:progress": ({}, SEES_PEOPLE),
     "targets:progress-names": ({"figure": "missing"}, SEES_PEOPLE),
     "targets:progress-names-export": ({"figure": "missing"}, SEES_PEOPLE),
@@ -150,6 +160,18 @@ def objects(cast: Cast) -> dict[str, object]:
         uploaded_by=cast.east_officer,
     )
     job = Job.objects.create(verb="read", roster=roster, slot="one", by=cast.east_officer)
+    sheet = Roster.objects.create(
+        county=cast.county,
+        town=cast.east,
+        village=cast.red_star,
+        region=cast.red_star,
+        policy_year=cast.year,
+        kind="visits",
+        file_name="走访表.xlsx",
+        sha256="1" * 64,
+        uploaded_by=cast.red_star_clerk,
+    )
+    contact = Contact.objects.create(region=cast.red_star, name="李干部", office="cadre")
     question = Question.objects.create(
         **place(cast.red_star),
         policy_year=cast.year,
@@ -179,6 +201,8 @@ def objects(cast: Cast) -> dict[str, object]:
         "version": version.pk,
         "account": cast.east_officer.pk,
         "roster": roster.pk,
+        "sheet": sheet.pk,
+        "contact": contact.pk,
         "job": job.pk,
         "check": check.pk,
     }

@@ -35,13 +35,16 @@ from enrollment.models.rosters import (
 )
 from enrollment.models.rules import *  # noqa: F403
 from enrollment.models.users import User
+from enrollment.models.visits import Assignment, Contact, Visit
 from enrollment.models.years import PolicyYear
 
 __all__ = [
     "DOC_TYPES",
+    "Assignment",
     "AuditEvent",
     "AuditSeal",
     "Birth",
+    "Contact",
     "Cover",
     "Decision",
     "Enrollment",
@@ -77,4 +80,5 @@ __all__ = [
     "Status",
     "StatusRecord",
     "User",
+    "Visit",
 ]

@@ -17,7 +17,7 @@ from enrollment.roster.kinds import KINDS, Kind
 LOCK = 4_022
 OPEN = (RosterState.RECEIVED, RosterState.HEADINGS, RosterState.WAITING)
 # What an office hands in about its own work; the county looks at it and applies it.
-FROM_DEPARTMENTS = ("category", "status", "payments")
+FROM_DEPARTMENTS = ("category", "status", "payments", "births")
 
 
 def kinds_for(user: User) -> list[Kind]:

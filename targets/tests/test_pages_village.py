@@ -81,7 +81,7 @@ def test_a_page_of_the_list_keeps_its_number_of_queries(
         make_person(cast.red_star, f"己{number}", id_number(100 + number))
     browser = signed_in(cast.red_star_clerk)
     browser.get(MISSING)
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(36):
         browser.get(MISSING)
 
 

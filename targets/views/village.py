@@ -7,14 +7,14 @@ from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from enrollment import audit, people, questions
+from enrollment import audit, questions, visits
 from enrollment.access import Place, enter
-from enrollment.models import Person, Status
+from enrollment.models import Contact, Person, Status
 from enrollment.models.people import PersonQuerySet
 from enrollment.templatetags.figures import rate as percent
 from targets import homes as households
@@ -26,6 +26,8 @@ from targets.worklist import Todo, Worklist
 
 PER_PAGE = 30
 REASONS = {"": "全部", "none": "没有说明的", "some": "已说明的（异地、职工参保等）"}
+CALLS = {"": "全部", "none": "没有走访过", "due": "今天该走访", "done": "走访过"}
+NARROWING = ("reason", "q", "visit", "by")
 UNITS = (worklist.MISSING, worklist.LAPSED, worklist.HARDSHIP, worklist.NEWBORN)
 
 
@@ -34,7 +36,7 @@ def village(request: HttpRequest, county: str, year: int) -> HttpResponse:
     """Done, target, still missing, and every list with its length; above the village summed."""
     place = enter(request, county, year, may="sees_people")
     until, problem = cut_off(request)
-    found, lists = _figures(place, until)
+    found, lists = figures_of(place, until)
     plan = Plan.of(place.policy_year, timezone.localdate(found.as_of))
     total = found.total
     target = total.target if total.target is not None else total.draft
@@ -62,12 +64,12 @@ def village(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "units": [
             {
                 "region": unit.region,
-                "url": _url(request, place, "targets:village", region=unit.region.key),
+                "url": url_of(request, place, "targets:village", region=unit.region.key),
                 "cells": [
                     {
                         "number": unit.counts.get(key) if lists.asked[key].people is not None
                         else None,
-                        "url": _url(
+                        "url": url_of(
                             request, place, "targets:worklist", key, region=unit.region.key
                         ),
                         "label": f"{unit.region.name} {worklist.TITLES[key]}",
@@ -87,6 +89,11 @@ def village(request: HttpRequest, county: str, year: int) -> HttpResponse:
             }
             for (kind, word), number in zip(questions.KINDS.items(), asked.values(), strict=True)
         ],
+        "due": _due(place),
+        "due_url": url_of(request, place, "targets:worklist", worklist.MISSING, visit="due"),
+        "visits_url": url_of(request, place, "targets:visits"),
+        "directory_url": reverse("enrollment:directory", args=[county, year])
+        + f"?{urlencode({'region': place.region.key})}",
         "question_count": sum(asked.values()),
         "problem": problem,
         "until": timezone.localtime(until) if until else None,
@@ -102,15 +109,15 @@ def listing(request: HttpRequest, county: str, year: int, name: str) -> HttpResp
     if name not in titles:
         raise Http404
     until, problem = cut_off(request)
-    _, lists = _figures(place, until)
+    _, lists = figures_of(place, until)
     todo = lists.asked[name]
-    listed = _filtered(request, place, _people(place, name, until))
-    sort = _sort(request, name)
+    listed = narrow(request, place, people_of(place, name, until))
+    sort = sort_of(request, name)
     page = Paginator(households.keys(listed, place.policy_year, sort=sort), PER_PAGE).get_page(
         request.GET.get("page")
     )
     rows = households.homes(page.object_list, listed, place.policy_year, place.user, until=until)
-    narrowed = any(request.GET.get(asked) for asked in ("reason", "q"))
+    narrowed = any(request.GET.get(asked) for asked in NARROWING)
     count = listed.count() if narrowed else todo.people
     audit.record(
         "open_names",
@@ -127,7 +134,7 @@ def listing(request: HttpRequest, county: str, year: int, name: str) -> HttpResp
         "region": place.region,
         "todo": todo,
         "page": page,
-        "rows": [{"home": one, "url": _home_url(request, place, name, one.anchor)} for one in rows],
+        "rows": [{"home": one, "url": home_url(request, place, name, one.anchor)} for one in rows],
         "sort": sort,
         "sorts": [
             (word, label)
@@ -136,9 +143,15 @@ def listing(request: HttpRequest, county: str, year: int, name: str) -> HttpResp
         ],
         "reasons": list(REASONS.items()),
         "reason": request.GET.get("reason", ""),
+        "calls": list(CALLS.items()),
+        "visit": request.GET.get("visit", ""),
+        "grid": visits.grid(place.region) if place.region.level == "village" else [],
+        "by": request.GET.get("by", ""),
+        "may_visit": place.user.job.visits,
+        "here": request.get_full_path(),
         "q": request.GET.get("q", "").strip()[:20],
         "tabs": _tabs(request, place, lists, name),
-        "back_url": _url(request, place, "targets:village"),
+        "back_url": url_of(request, place, "targets:village"),
         "problem": problem,
         "until": timezone.localtime(until) if until else None,
         "wide": place.region.level != "village",
@@ -146,55 +159,10 @@ def listing(request: HttpRequest, county: str, year: int, name: str) -> HttpResp
     return render(request, "targets/worklist.html", context)
 
 
-@require_safe
-def home(request: HttpRequest, county: str, year: int, name: str, pk: int) -> HttpResponse:
-    """One household of a list: everybody in it, and on to the next one of the village."""
-    place = enter(request, county, year, may="sees_people")
-    titles = worklist.titles(place.policy_year)
-    if name not in titles:
-        raise Http404
-    visible = people.visible(place.user, place.policy_year).select_related("village")
-    anchor = get_object_or_404(visible, pk=pk, **{place.region.level: place.region.pk})
-    until, _ = cut_off(request)
-    listed = _filtered(request, place, _people(place, name, until)).filter(
-        village=anchor.village_id
-    )
-    order = list(households.keys(listed, place.policy_year, sort=_sort(request, name)))
-    mine = anchor.household_id or -anchor.pk
-    row = {"home": mine, "anchor": anchor.pk}
-    found = households.homes([row], listed, place.policy_year, place.user, until=until)
-    if not found:
-        raise Http404
-    before, after, at = _neighbours(order, row)
-    context = {
-        "page_title": f"{found[0].name} 一户",
-        "answer": _of_home(found[0], titles[name]),
-        "policy_year": place.policy_year,
-        "region": place.region,
-        "home": found[0],
-        "key": name,
-        "title": titles[name],
-        "list_url": _url(request, place, "targets:worklist", name),
-        "next_url": _home_url(request, place, name, after["anchor"]) if after else "",
-        "previous_url": _home_url(request, place, name, before["anchor"]) if before else "",
-        "at": at,
-        "of": len(order),
-        "may_reveal": place.user.job.may_reveal,
-    }
-    audit.record(
-        "open_person",
-        by=place.user,
-        county=place.county,
-        person_id=anchor.pk,
-        address=request.META.get("REMOTE_ADDR", ""),
-    )
-    return render(request, "targets/home.html", context)
-
-
 # What pages are made of
 
 
-def _figures(place: Place, until: Any) -> tuple[Progress, Worklist]:
+def figures_of(place: Place, until: Any) -> tuple[Progress, Worklist]:
     """Progress and the lists' lengths; kept a minute per revision, as progress is."""
     policy_year, region = place.policy_year, place.region
     moment = until.isoformat() if until else "now"
@@ -209,17 +177,30 @@ def _figures(place: Place, until: Any) -> tuple[Progress, Worklist]:
     return kept
 
 
-def _people(place: Place, key: str, until: Any) -> PersonQuerySet:
+def people_of(place: Place, key: str, until: Any) -> PersonQuerySet:
     return worklist.people(place.policy_year, place.region, key, until=until, viewer=place.user)
 
 
-def _filtered(request: HttpRequest, place: Place, listed: PersonQuerySet) -> PersonQuerySet:
+def narrow(request: HttpRequest, place: Place, listed: PersonQuerySet) -> PersonQuerySet:
     """The list as far as it was asked for: with or without a reason on record, by name."""
     if reason := request.GET.get("reason"):
         told = Status.objects.filter(
             policy_year=place.policy_year, kind__bucket__in=["elsewhere", "covered", "none"]
         ).values("person")
         listed = listed.filter(pk__in=told) if reason == "some" else listed.exclude(pk__in=told)
+    match request.GET.get("visit"):
+        case "none":
+            listed = listed.exclude(visits.called_on(place.policy_year))
+        case "done":
+            listed = listed.filter(visits.called_on(place.policy_year))
+        case "due":
+            listed = visits.due(listed, place.policy_year, on=timezone.localdate())
+    by = request.GET.get("by", "")
+    if by == "none":
+        listed = listed.filter(visits.shared_to(place.policy_year, None))
+    elif by.isdecimal():
+        contact = Contact.objects.filter(pk=by, region__county=place.county).first()
+        listed = listed.filter(visits.shared_to(place.policy_year, contact)) if contact else listed
     if name := request.GET.get("q", "").strip()[:20]:
         same = Person.objects.filter(county=place.county, name__contains=name)
         listed = listed.filter(
@@ -229,7 +210,7 @@ def _filtered(request: HttpRequest, place: Place, listed: PersonQuerySet) -> Per
     return listed
 
 
-def _sort(request: HttpRequest, key: str) -> str:
+def sort_of(request: HttpRequest, key: str) -> str:
     asked = request.GET.get("sort", "")
     if asked in households.SORTS:
         return asked
@@ -238,15 +219,6 @@ def _sort(request: HttpRequest, key: str) -> str:
 
 def _newborns(key: str, lists: Worklist) -> bool:
     return key == worklist.NEWBORN or lists.asked[key].note == lists.asked[worklist.NEWBORN].note
-
-
-def _neighbours(order: list[dict], row: dict) -> tuple[dict | None, dict | None, int | None]:
-    """The homes before and after one, and its place; of one done meanwhile, the first is next."""
-    at = next((n for n, one in enumerate(order) if one["home"] == row["home"]), None)
-    if at is None:
-        return None, order[0] if order else None, None
-    before = order[at - 1] if at else None
-    return before, order[at + 1] if at + 1 < len(order) else None, at + 1
 
 
 def _answer(place: Place, found: Progress, lists: Worklist, target: int | None) -> str:
@@ -266,18 +238,19 @@ def _answer(place: Place, found: Progress, lists: Worklist, target: int | None) 
     return f"{done}；应参未参 {missing.people:,} 人{spread}。"
 
 
+def _due(place: Place) -> int | None:
+    """How many people somebody promised to call on again by today; not asked of a whole county."""
+    if place.region.level == "county":
+        return None
+    listed = people_of(place, worklist.MISSING, None)
+    return visits.due(listed, place.policy_year, on=timezone.localdate()).count()
+
+
 def _listed(place: Place, todo: Todo, count: int | None, homes: int, *, narrowed: bool) -> str:
     if todo.people is None:
         return f"{place.region.path} {todo.title}：{todo.note}。"
-    which = "按条件找到" if narrowed else ""
+    which = "按条件找到 " if narrowed else ""
     return f"{place.region.path} {todo.title} {which}{count:,} 人，在 {homes:,} 户。"
-
-
-def _of_home(one: households.Home, title: str) -> str:
-    names = "、".join(member.person.name for member in one.listed)
-    if not names:
-        return f"这一户已经没有“{title}”的人，共 {len(one.members)} 人。"
-    return f"这一户 {len(one.members)} 人，{title} {len(one.listed)} 人：{names}。"
 
 
 def _todo(request: HttpRequest, place: Place, one: Todo) -> dict[str, Any]:
@@ -288,7 +261,7 @@ def _todo(request: HttpRequest, place: Place, one: Todo) -> dict[str, Any]:
     return {
         "todo": one,
         "part": part,
-        "url": _url(request, place, "targets:worklist", one.key),
+        "url": url_of(request, place, "targets:worklist", one.key),
     }
 
 
@@ -299,7 +272,7 @@ def _tabs(
         {
             "label": one.title,
             "count": one.people,
-            "url": _url(request, place, "targets:worklist", one.key),
+            "url": url_of(request, place, "targets:worklist", one.key),
             "active": one.key == current,
         }
         for one in lists.todos
@@ -307,18 +280,18 @@ def _tabs(
     ]
 
 
-def _url(request: HttpRequest, place: Place, name: str, *args: str, **query: str) -> str:
+def url_of(request: HttpRequest, place: Place, name: str, *args: str, **query: str) -> str:
     """A page of this year that keeps the cut-off asked for."""
     kept = {"as_of": request.GET["as_of"]} if request.GET.get("as_of") else {}
     url = reverse(name, args=[place.county.key, place.policy_year.year, *args])
     return f"{url}?{urlencode({'region': place.region.key} | kept | query)}"
 
 
-def _home_url(request: HttpRequest, place: Place, key: str, anchor: int) -> str:
+def home_url(request: HttpRequest, place: Place, key: str, anchor: int) -> str:
     """A household's page that keeps what the list was narrowed and ordered by."""
     kept = {
         name: request.GET[name]
-        for name in ("sort", "reason", "q", "page", "as_of", "visit", "by")
+        for name in ("sort", "page", "as_of", *NARROWING)
         if request.GET.get(name)
     }
     args = [place.county.key, place.policy_year.year, key, anchor]
