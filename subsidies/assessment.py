@@ -23,7 +23,7 @@ from django.utils import timezone
 from enrollment import insured
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear
-from subsidies import checks, rule
+from subsidies import checks, recovery, rule
 from subsidies.freeze import FROZEN
 from subsidies.models import Estimate, Subsidy
 
@@ -283,6 +283,7 @@ def assess(policy_year: PolicyYear) -> Assessment:
             written.append(Written(*cursor.fetchone()))
         cursor.execute("DROP TABLE holder, listed")
         checks.close_resolved(policy_year)
+        recovery.follow(policy_year)
         PolicyYear.objects.filter(pk=policy_year.pk, assessed_revision__lte=revision).update(
             assessed_revision=revision, assessed_at=timezone.now()
         )

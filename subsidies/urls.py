@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from subsidies.views import checks, differences, duties, ledger, quotes, settlement, zero
+from subsidies.views import (
+    checks,
+    differences,
+    duties,
+    ledger,
+    quotes,
+    recoveries,
+    settlement,
+    zero,
+)
 
 app_name = "subsidies"
 urlpatterns: list[URLPattern] = [
@@ -25,5 +34,7 @@ urlpatterns: list[URLPattern] = [
         differences.export,
         name="differences-export",
     ),
+    path("<str:county>/<int:year>/recoveries/", recoveries.page, name="recoveries"),
+    path("<str:county>/<int:year>/recoveries/export/", recoveries.export, name="recoveries-export"),
     path("<str:county>/<int:year>/settlement/", settlement.page, name="settlement"),
 ]

@@ -36,7 +36,7 @@ class Item:
         return not self.may or any(getattr(user.job, permission) for permission in self.may)
 
 
-DESK = ("subsidies:differences", "subsidies:settlement")
+DESK = ("subsidies:differences", "subsidies:recoveries", "subsidies:settlement")
 RAIL: list[tuple[str, list[Item]]] = [
     (
         "办理",

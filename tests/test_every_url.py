@@ -74,6 +74,8 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "subsidies:zero-export": ({}, SEES_PEOPLE),
     "subsidies:differences": ({}, SEES_PEOPLE),
     "subsidies:differences-export": ({}, SEES_PEOPLE),
+    "subsidies:recoveries": ({}, SEES_PEOPLE),
+    "subsidies:recoveries-export": ({}, SEES_PEOPLE),
     "subsidies:settlement": ({}, SEES_PEOPLE),
     "enrollment:rosters": ({}, ROSTERS | {"west_officer", "department_user"}),
     "enrollment:rosters-new": ({}, APPLIES | {"west_officer", "department_user"}),

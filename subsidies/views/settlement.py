@@ -21,6 +21,7 @@ PAGES: dict[str, tuple[str, dict[str, str]]] = {
     "checks": ("subsidies:checks", {}),
     "not_stated": ("subsidies:ledger", {"only": "not_stated"}),
     "differences": ("subsidies:differences", {}),
+    "recoveries": ("subsidies:recoveries", {}),
 }
 
 
