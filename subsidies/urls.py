@@ -8,6 +8,7 @@ from subsidies.views import (
     duties,
     ledger,
     quotes,
+    records,
     recoveries,
     settlement,
     zero,
@@ -17,6 +18,7 @@ app_name = "subsidies"
 urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/quotes/", quotes.quotes, name="quotes"),
     path("<str:county>/<int:year>/residents/<int:pk>/quotes/", quotes.person, name="quotes-person"),
+    path("<str:county>/<int:year>/residents/<int:pk>/records/", records.act, name="records"),
     path("<str:county>/<int:year>/ledger/", ledger.ledger, name="ledger"),
     path("<str:county>/<int:year>/ledger/export/", ledger.export, name="ledger-export"),
     path("<str:county>/<int:year>/checks/", checks.checks, name="checks"),

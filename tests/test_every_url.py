@@ -61,6 +61,7 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "enrollment:accounts-hand-over": ({"pk": "account"}, {"administrator"}),
     "subsidies:quotes": ({}, EVERYBODY),
     "subsidies:quotes-person": ({"pk": "person"}, SEES_PEOPLE - {"west_officer"}),
+    "subsidies:records": ({"pk": "person"}, REVEALS - {"west_officer"}),
     "subsidies:checks": ({}, SEES_PEOPLE),
     "subsidies:checks-act": ({}, {"county_officer"}),
     "subsidies:checks-count": ({}, SEES_PEOPLE),

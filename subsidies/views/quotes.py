@@ -11,10 +11,12 @@ from django.views.decorators.http import require_safe
 from enrollment import audit, people
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
-from enrollment.models import Person
-from subsidies import case, quote
+from enrollment.models import EventRule, Person
+from enrollment.models.rules import Attribute
+from subsidies import case, freeze, quote, records
 from subsidies.forms import Question
-from subsidies.models import Entitlement, Subsidy
+from subsidies.models import AmountCheck, AttributeRecord, Entitlement, EventRecord, Subsidy
+from subsidies.views.fresh import fresh
 from subsidies.words import Words
 
 
@@ -97,6 +99,44 @@ def _panel(request: HttpRequest, place: Place, somebody: Person) -> dict[str, An
         ],
         "ledger": row,
         "ledger_reason": words.veiled(row.reason) if row else "",
+        "ledger_as_of": fresh(year)["as_of"] if row else "",
+        "check": AmountCheck.objects.filter(policy_year=year, person=somebody).open().first(),
+    } | _records(place, somebody)
+
+
+def _records(place: Place, somebody: Person) -> dict[str, Any]:
+    """What is on record about somebody, and what could be put there by this reader."""
+    year, user = place.policy_year, place.user
+    mine = {"policy_year": year, "person": somebody}
+    attributes = list(
+        AttributeRecord.objects.filter(**mine)
+        .select_related("attribute", "recorded_by")
+        .order_by("attribute__order", "pk")
+    )
+    event = (
+        EventRecord.objects.filter(**mine)
+        .select_related("event", "recorded_by", "verified_by")
+        .first()
+    )
+    may = user.job.may_reply and not freeze.is_frozen(year)
+    found: dict[str, Any] = {"attribute_records": attributes, "event_record": event}
+    if not may:
+        return found
+    known = {one.attribute_id for one in attributes}
+    choices = Attribute.objects.filter(policy_year=year).order_by("order", "pk")
+    events = EventRule.objects.filter(policy_year=year, late_for=None).order_by("order", "pk")
+    return found | {
+        "records_url": reverse(
+            "subsidies:records", args=[place.county.key, year.year, somebody.pk]
+        ),
+        "attributes": [one for one in choices if one.pk not in known],
+        "events": [] if event else list(events),
+        "may_verify": bool(
+            event
+            and event.event.needs_verification
+            and not event.verified_at
+            and records.may_verify(event, user)
+        ),
     }
 
 
