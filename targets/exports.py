@@ -59,7 +59,7 @@ def names(
     region: Region,
     figure: str,
     *,
-    viewer: User,
+    viewer: User | None = None,
     until: datetime | None = None,
     form: str = "xlsx",
     kinds: Sequence[StatusKind] | None = None,
@@ -67,7 +67,8 @@ def names(
 ) -> int:
     """Write the people behind a figure of a region, as the viewer may see them; returns how many.
 
-    ``kinds`` narrows the deducted, and ``item`` is what the viewer's pages call these kinds.
+    Without a viewer (a command) sensitive statuses have their names. ``kinds`` narrows the
+    deducted, and ``item`` is what the viewer's pages call these kinds.
     Raises Failure for a figure there is not, or a list longer than a worksheet.
     """
     at = until or timezone.now()
@@ -76,7 +77,8 @@ def names(
     sheet = Sheet(
         f"{region.path}{policy_year.year}年度{label}名单",
         f"截至 {_minute(at)}　导出 {_minute(timezone.now())}　"
-        f"{viewer.full_name or viewer.username}　证件号码和联系电话不含完整号码",
+        + (f"{viewer.display_name}　" if viewer else "")
+        + "证件号码和联系电话不含完整号码",
         COLUMNS,
         lines(found, policy_year, region, figure, viewer=viewer, until=at),
     )
@@ -99,7 +101,7 @@ def lines(
     region: Region,
     figure: str,
     *,
-    viewer: User,
+    viewer: User | None,
     until: datetime,
 ) -> Iterator[tuple[sheets.Value, ...]]:
     """The rows of ``COLUMNS``, town by town and household by household."""

@@ -78,6 +78,7 @@ RAIL: list[tuple[str, list[Item]]] = [
         "依据",
         [
             Item("任务", "targets:targets", "flag"),
+            Item("报表", "targets:reports", "printer", (), None, ("targets:report",)),
             Item("政策", "targets:policy", "journal-text"),
             Item("缴费测算", "subsidies:quotes", "file-text"),
         ],

@@ -122,6 +122,8 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "targets:targets-draft": ({}, {"county_officer"}),
     "targets:targets-issue": ({"pk": "version"}, {"county_officer"}),
     "targets:targets-discard": ({"pk": "version"}, {"county_officer"}),
+    "targets:reports": ({}, EVERYBODY),
+    "targets:report": ({"name": "progress"}, SEES_PEOPLE),
     "targets:table": ({"name": "progress"}, SEES_PEOPLE),
     "targets:policy": ({}, EVERYBODY),
     "targets:policy-pack": ({}, EVERYBODY),

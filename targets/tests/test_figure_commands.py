@@ -113,9 +113,27 @@ def test_export_table(cast, run, tmp_path):
         "overlap",
         "contrast",
         "coverage",
+        "insured",
+        "missing",
+        "population",
+        "deductions",
+        "base",
+        "deducted_insured",
         "ledger",
         "uncovered",
+        "zero",
     ]
+
+
+def test_a_list_of_people_by_command(cast, run, tmp_path):
+    path = tmp_path / "名单.csv"
+    found = run("export_table", "missing", *PLACE, "--region", "东风镇", "--out", str(path))
+    assert (found["title"], found["rows"]) == ("应参未参名单", 3)
+    assert "乙一" in path.read_text(encoding="utf-8-sig")
+    pdf = str(tmp_path / "名单.pdf")
+    assert run("export_table", "missing", *PLACE, "--out", pdf) == ("bad_name", 1)
+    draft = run("export_table", "missing", *PLACE, "--draft", "--out", str(path))
+    assert draft == ("arguments", 1)
 
 
 @pytest.mark.parametrize(

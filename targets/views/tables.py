@@ -1,68 +1,53 @@
 """正式表格 as files, in the form the county's pack gives them: Excel, PDF or CSV."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from enrollment import audit
 from enrollment.access import enter
 from enrollment.failure import Failure
-from targets import official
-from targets.navigation import address
-from targets.views.progress import cut_off
-
-MAY = {
-    "targets": "",
-    "progress": "sees_people",
-    "overlap": "sees_people",
-    "contrast": "",
-    "coverage": "sees_people",
-}
+from targets import official, shelf
+from targets.views.reports import chosen_from, form_or_404
 
 
 @require_safe
 def table(request: HttpRequest, county: str, year: int, name: str) -> HttpResponse:
     """Download a table of the region, ``?form`` says as what.
 
-    ``?draft`` uses what the register gives, and says so.
+    ``?draft`` uses what the register gives, and says so. What cannot be made is told on the page
+    of the table.
     """
-    form = request.GET.get("form", "xlsx")
-    if name not in MAY or form not in official.FILE_FORMS:
+    described = official.FILE_FORMS.get(request.GET.get("form", "xlsx"))
+    form = form_or_404(name)
+    if described is None:
         raise Http404
-    place = enter(request, county, year, may=MAY[name])
-    until, problem = cut_off(request)
-    draft = "draft" in request.GET
+    place = enter(request, county, year, may=form.may)
+    chosen, problem = chosen_from(request)
     try:
         if problem:
             raise Failure("as_of", problem)
-        made = official.table(
-            place.policy_year,
-            name,
-            # The contrast table is the policy's, the same wherever one stands.
-            region=None if name == "contrast" else place.region,
-            draft=draft,
-            until=until,
-            viewer=place.user,
-        )
-        content = official.content(made, form)
+        shelf.refuse(form, chosen)
+        made = form.table(place.policy_year, place.region, chosen, viewer=place.user)
+        content = described.make(made)
     except Failure as failure:
         messages.error(request, failure.message)
-        page = name if name in ("targets", "progress") else "policy"
-        return redirect(address(f"targets:{page}", place.policy_year, place.region))
+        back = reverse("targets:report", args=[county, year, name])
+        return redirect(f"{back}?{urlencode({'region': place.region.key})}")
     audit.record(
         "download_table",
         by=place.user,
         county=place.county,
-        subject=f"{place.region.path} {official.TABLES[name]}",
+        subject=f"{place.region.path} {form.title}",
         address=request.META.get("REMOTE_ADDR", ""),
         rows=len(made.rows),
-        form=form,
+        form=request.GET.get("form", "xlsx"),
     )
-    kind = f"{official.TABLES[name]}{'（测算稿）' if draft else ''}"
-    described = official.FILE_FORMS[form]
+    kind = f"{form.title}{'（测算稿）' if chosen.draft else ''}"
     file_name = f"{place.region.name}{place.policy_year.year}年度{kind}.{described.ending}"
     disposition = f"attachment; filename*=UTF-8''{quote(file_name)}"
     return HttpResponse(

@@ -1,32 +1,31 @@
-"""Write an official table to an Excel, PDF or CSV file."""
+"""Write an official table or a list of people to an Excel, PDF or CSV file."""
 
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from django.core.management.base import CommandParser
 
-from enrollment.commands import Failure, PortalCommand, moment, place, policy_year
+from enrollment.commands import (
+    Failure,
+    PortalCommand,
+    aligned,
+    moment,
+    place,
+    policy_year,
+)
 from enrollment.models import PolicyYear, Region
-from subsidies import ledger
-from subsidies.names import Names
-from subsidies.words import Words
-from targets import uncovered
-from targets.official import TABLES, check_target, form_for, table, write
-
-LEDGER, LEDGER_WORD = "ledger", "资助台账"
-UNCOVERED, UNCOVERED_WORD = "uncovered", "重点人群未参保名单"
-LISTS = ((LEDGER, LEDGER_WORD), (UNCOVERED, UNCOVERED_WORD))
+from targets import shelf
+from targets.official import check_target, form_for, write
 
 
 class Command(PortalCommand):
-    help = "导出正式表格：按文件名结尾存为 Excel、PDF 或 CSV。--list 列出可导出的表。"
+    help = "导出正式表格和名单：按文件名结尾存为 Excel、PDF 或 CSV。--list 列出可导出的表。"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        names = "、".join([*TABLES, LEDGER, UNCOVERED])
-        parser.add_argument("name", nargs="?", metavar="表名", help=names)
+        names = [one.name for one in [*shelf.forms(), *shelf.LISTS]]
+        parser.add_argument("name", nargs="?", metavar="表名", help="、".join(names))
         self.add_place_arguments(parser, required=False)
         parser.add_argument("--list", action="store_true", help="列出可导出的表和本县的表式")
         parser.add_argument("--draft", action="store_true", help="用由名册算出的数字，注明测算稿")
@@ -61,21 +60,22 @@ class Command(PortalCommand):
             raise Failure("arguments", f"还缺：{'、'.join(missing)}；加 --list 查看可导出的表")
         year = policy_year(options["county"], options["year"])
         region = place(options["region"], year) if options["region"] else None
-        if options["name"] == LEDGER:
-            self._ledger(year, region or year.county, options)
-            return
-        if options["name"] == UNCOVERED:
-            self._uncovered(year, region or year.county, options)
-            return
-        made = table(
-            year,
-            options["name"],
-            region=region,
+        asked = shelf.find(options["name"])
+        chosen = shelf.Chosen(
+            until=moment(options["as_of"]),
             draft=options["draft"],
             tier=options["tier"] or "",
-            until=moment(options["as_of"]),
+            department=options["department"] or "",
+            category=options["category"] or "",
+            group=options["group"] or "",
         )
+        shelf.refuse(asked, chosen)
         path = Path(options["out"]).expanduser()
+        check_target(path, endings=asked.endings)
+        if isinstance(asked, shelf.Listing):
+            self._people(asked, year, region or year.county, chosen, path)
+            return
+        made = asked.table(year, region, chosen)
         write(made, path, encoding=options["encoding"])
         self.answer(
             {
@@ -92,61 +92,28 @@ class Command(PortalCommand):
             "\n".join([f"已导出 {path}：{made.title}，{len(made.rows)} 行", *made.remarks]),
         )
 
-    def _ledger(self, year: PolicyYear, region: Region, options: dict[str, Any]) -> None:
-        """The ledger is a list of people, not a form: as long as there are people in it."""
-        if options["draft"] or options["tier"] or options["as_of"]:
-            raise Failure(
-                "arguments", "台账只有按实际缴费结算的一种，不能加 --draft、--tier、--as-of"
-            )
-        category = None
-        if options["category"]:
-            category = Names(year).named(options["category"])
-            if category is None:
-                raise Failure("unknown_category", f"没有“{options['category']}”这种资助对象类别")
-        count = self._whole(
-            options["out"],
-            lambda file: ledger.write(
-                file,
-                year,
-                region,
-                department=options["department"] or "",
-                category=category.name if category else "",
-            ),
-        )
-        self._told(LEDGER, LEDGER_WORD, options, count)
-
-    def _uncovered(self, year: PolicyYear, region: Region, options: dict[str, Any]) -> None:
-        if options["draft"] or options["tier"]:
-            raise Failure("arguments", "未参保名单不能加 --draft、--tier")
-        words = Words(year, None)
-        group = uncovered.find(year, words, options["group"] or "")
-        until = moment(options["as_of"])
-        count = self._whole(
-            options["out"],
-            lambda file: uncovered.write(file, year, region, group, words=words, until=until),
-        )
-        self._told(UNCOVERED, f"{group.name}未参保名单", options, count)
-
-    def _whole(self, out: str, write_to: Callable[[IO[bytes]], int]) -> int:
-        """Write a file that stands under its name only once it is whole; returns its rows."""
-        path = Path(out).expanduser()
-        check_target(path, endings=("xlsx",))
-        with tempfile.NamedTemporaryFile(suffix=".xlsx", dir=path.parent, delete=False) as file:
+    def _people(
+        self,
+        listing: shelf.Listing,
+        year: PolicyYear,
+        region: Region,
+        chosen: shelf.Chosen,
+        path: Path,
+    ) -> None:
+        """A list of people is no form: as long as there are people in it, written as it comes."""
+        with tempfile.NamedTemporaryFile(suffix=path.suffix, dir=path.parent, delete=False) as file:
             draft = Path(file.name)
             try:
-                count = write_to(file)
+                ending = path.suffix.lower().lstrip(".")
+                count = listing.write(file, year, region, chosen, ending)
                 os.chmod(draft, 0o640)
                 os.replace(draft, path)
             except BaseException:
                 draft.unlink(missing_ok=True)
                 raise
-        return count
-
-    def _told(self, name: str, title: str, options: dict[str, Any], count: int) -> None:
-        path = Path(options["out"]).expanduser()
         self.answer(
-            {"name": name, "title": title, "file": str(path), "rows": count},
-            f"已导出 {path}：{title}，{count:,} 人",
+            {"name": listing.name, "title": listing.title, "file": str(path), "rows": count},
+            f"已导出 {path}：{listing.title}，{count:,} 人",
         )
 
     def _list(self, options: dict[str, Any]) -> None:
@@ -154,18 +121,20 @@ class Command(PortalCommand):
         if options["county"] and options["year"]:
             year = policy_year(options["county"], options["year"])
         tables = []
-        for name, word in TABLES.items():
-            form = form_for(year, name) if year else None
+        for one in [*shelf.forms(), *shelf.LISTS]:
+            form = form_for(year, one.name) if year and isinstance(one, shelf.Form) else None
             tables.append(
                 {
-                    "name": name,
-                    "word": word,
+                    "name": one.name,
+                    "word": one.title,
                     "title": form.title if form else None,
                     "region": form.region.key if form and form.region else None,
+                    "endings": list(one.endings),
+                    "about": one.about,
                 }
             )
-        tables += [
-            {"name": name, "word": word, "title": None, "region": None} for name, word in LISTS
+        lines = [
+            [one["name"], one["title"] or one["word"], " ".join(one["endings"]), one["about"]]
+            for one in tables
         ]
-        lines = [f"{one['name']:<10} {one['title'] or one['word']}" for one in tables]
-        self.answer({"tables": tables}, "\n".join(lines))
+        self.answer({"tables": tables}, aligned(["表名", "名称", "可存为", "内容"], lines))
