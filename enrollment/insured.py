@@ -15,6 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
@@ -126,7 +127,10 @@ def members(
     values = {"year": policy_year.pk, "cut": until or timezone.now()}
     text, ordered = positional(MEMBERS, values)
     if among is not None:
-        inner, inner_values = among.order_by().values("pk").query.sql_with_params()
+        try:
+            inner, inner_values = among.order_by().values("pk").query.sql_with_params()
+        except EmptyResultSet:  # asked of nobody, as of the holders of no category
+            inner, inner_values = "SELECT NULL::bigint WHERE FALSE", ()
         text += f"AND payment.person_id IN ({inner})"
         ordered += inner_values
     having, more = positional(MEMBERS_HAVING.format(rule=RULE.format(cut="%(cut)s")), values)
