@@ -236,12 +236,17 @@ def forms() -> list[Form]:
     ]
 
 
+def everything() -> list[Form | Listing]:
+    """Tables first, then lists."""
+    return [*forms(), *LISTS]
+
+
 def find(name: str) -> Form | Listing:
     """A table or list by its name. Raises Failure where there is none."""
-    for one in [*forms(), *LISTS]:
+    for one in everything():
         if one.name == name:
             return one
-    known = "、".join(one.name for one in [*forms(), *LISTS])
+    known = "、".join(one.name for one in everything())
     raise Failure("unknown_table", f"没有名为 {name} 的表，可用：{known}")
 
 

@@ -24,7 +24,7 @@ class Command(PortalCommand):
     help = "导出正式表格和名单：按文件名结尾存为 Excel、PDF 或 CSV。--list 列出可导出的表。"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        names = [one.name for one in [*shelf.forms(), *shelf.LISTS]]
+        names = [one.name for one in shelf.everything()]
         parser.add_argument("name", nargs="?", metavar="表名", help="、".join(names))
         self.add_place_arguments(parser, required=False)
         parser.add_argument("--list", action="store_true", help="列出可导出的表和本县的表式")
@@ -120,8 +120,8 @@ class Command(PortalCommand):
         year = None
         if options["county"] and options["year"]:
             year = policy_year(options["county"], options["year"])
-        tables = []
-        for one in [*shelf.forms(), *shelf.LISTS]:
+        tables, lines = [], []
+        for one in shelf.everything():
             form = form_for(year, one.name) if year and isinstance(one, shelf.Form) else None
             tables.append(
                 {
@@ -133,8 +133,6 @@ class Command(PortalCommand):
                     "about": one.about,
                 }
             )
-        lines = [
-            [one["name"], one["title"] or one["word"], " ".join(one["endings"]), one["about"]]
-            for one in tables
-        ]
+            title = form.title if form else one.title
+            lines.append([one.name, title, " ".join(one.endings), one.about])
         self.answer({"tables": tables}, aligned(["表名", "名称", "可存为", "内容"], lines))
