@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from enrollment.models import Department, PolicyYear
-from subsidies.models import Category
+from subsidies.models import Category, PassedWord
 
 BY_GRADE = "按"
 """A topic such as 按残疾等级: the grade of each row says which of the graded categories it is."""
@@ -44,10 +44,14 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Identity:
-    """One identity of a cell: as it was written, and what it means; None = unknown."""
+    """One identity of a cell: as it was written, and what it means; None = unknown.
+
+    ``passed``: the department's word for something that is no identity of ours (不是资助身份).
+    """
 
     word: str
     meaning: Meaning | None
+    passed: bool = False
 
 
 def spelt(text: str) -> str:
@@ -102,6 +106,8 @@ class Names:
                     self._learn(own, alias.name, category)
         # What a department calls something goes before what others call it.
         self._known |= own
+        passed = PassedWord.objects.filter(county=policy_year.county_id, department=department)
+        self._passed = set(passed.values_list("key", flat=True))
         self.find = lru_cache(maxsize=4096)(self._find)
         self.read = lru_cache(maxsize=65536)(self._read)
 
@@ -140,8 +146,8 @@ class Names:
         text = cell.strip()
         if not text:
             return ()
-        if meaning := self.find(text):
-            return (Identity(text, meaning),)
+        if (whole := self._one(text)).meaning or whole.passed:
+            return (whole,)
         found: dict[object, Identity] = {}
         for piece in _pieces(spelt(text), _BETWEEN):
             for identity in self._piece(piece):
@@ -150,14 +156,18 @@ class Names:
         return tuple(found.values())
 
     def _piece(self, piece: str) -> list[Identity]:
-        if meaning := self.find(piece):
-            return [Identity(piece, meaning)]
+        if (whole := self._one(piece)).meaning or whole.passed:
+            return [whole]
         words = _pieces(piece, " \t\u3000")
-        told = [Identity(word, self.find(word)) for word in words]
+        told = [self._one(word) for word in words]
         # Spaces stand between identities only where they do so throughout the piece.
         if len(told) > 1 and any(identity.meaning for identity in told):
             return told
         return [Identity(" ".join(piece.split()), None)]
+
+    def _one(self, word: str) -> Identity:
+        meaning = self.find(word)
+        return Identity(word, meaning, passed=meaning is None and key(word) in self._passed)
 
     def named(self, text: str) -> Category | None:
         """The one category somebody names."""

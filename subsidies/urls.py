@@ -11,6 +11,7 @@ from subsidies.views import (
     records,
     recoveries,
     settlement,
+    words,
     zero,
 )
 
@@ -26,6 +27,7 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/checks/count/", checks.count, name="checks-count"),
     path("<str:county>/<int:year>/checks/export/", checks.export, name="checks-export"),
     path("<str:county>/<int:year>/checks/<int:pk>/", checks.one, name="checks-one"),
+    path("<str:county>/<int:year>/rosters/<int:pk>/words/", words.page, name="words"),
     path("<str:county>/<int:year>/duties/", duties.duties, name="duties"),
     path("<str:county>/<int:year>/duties/nil/", duties.nil, name="duties-nil"),
     path("<str:county>/<int:year>/zero/", zero.page, name="zero"),

@@ -69,6 +69,7 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "subsidies:checks-one": ({"pk": "check"}, SEES_PEOPLE - {"west_officer"}),
     "subsidies:ledger": ({}, SEES_PEOPLE),
     "subsidies:ledger-export": ({}, SEES_PEOPLE),
+    "subsidies:words": ({"pk": "roster"}, {"county_officer"}),
     "subsidies:duties": ({}, {"county_officer", "county_viewer", "department_user"}),
     "subsidies:duties-nil": ({}, {"county_officer", "department_user"}),
     "subsidies:zero": ({}, SEES_PEOPLE),

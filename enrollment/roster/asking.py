@@ -41,13 +41,14 @@ def ask(roster: Roster, cursor: CursorWrapper) -> None:
             %(county)s, p.town_id, p.village_id, %(year)s, r.code, p.id, r.roster_id, r.row,
             CASE r.code
                 WHEN 'name_differs' THEN '同一证件号码，名册所写姓名与在册姓名不一致'
-                WHEN 'moves_town' THEN %(sender)s || '交来的户籍册上有此人，而此人在册于本镇'
+                WHEN 'moves_town' THEN %(sender)s || '交来的户籍册上有此人，而此人在册于' || (
+                    SELECT g.name FROM enrollment_region g WHERE g.id = p.town_id)
                 ELSE left(r.reason, 300) END,
             q.given, q.known, now(), '', '', ''
         {_ASKED} WHERE {_RAISED}
         ORDER BY r.code, p.id, q.given, r.sheet, r.row
         ON CONFLICT DO NOTHING
-        """,
+        """,  # noqa: S608
         {**given, "sender": roster.region.path},
     )
     # A payment under another name is in already; what was kept out waits.

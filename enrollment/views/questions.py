@@ -20,6 +20,14 @@ from enrollment.models import Level, Question, QuestionKind, Region, Status, Sta
 PER_PAGE = 50
 
 
+EXAMPLES = {
+    QuestionKind.NAME_DIFFERS: "已查户口簿，应为张三",
+    QuestionKind.PAID_AGAIN: "已与税务核对，是同一笔",
+    QuestionKind.SERIAL_DIFFERS: "已与税务核对，后一笔是退费",
+    QuestionKind.MOVES_TOWN: "已看迁移证；本人仍住原处，户口未迁",
+}
+
+
 class Answer(forms.Form):
     """The conclusion, and what it stands on."""
 
@@ -30,13 +38,13 @@ class Answer(forms.Form):
         label="核实情况",
         max_length=280,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="写明依据，如 已查户口簿，应为张三；已与税务核对，是同一笔",
         error_messages={"required": "请写明核实情况"},
     )
 
     def __init__(self, *args: Any, question: Question, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offered = verbs.DECISIONS[QuestionKind(question.kind)]
+        self.fields["text"].help_text = f"写明依据，如 {EXAMPLES[QuestionKind(question.kind)]}"
         decision = cast(forms.ChoiceField, self.fields["decision"])
         decision.choices = [(one.value, one.label) for one in offered]
 

@@ -15,6 +15,7 @@ from subsidies.models.rules import (
     CategoryLine,
     DepartmentAlias,
     FundingPart,
+    PassedWord,
     Standard,
     SubsidyRule,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Clearance",
     "Declaration",
     "DepartmentAlias",
+    "PassedWord",
     "DifferenceEntry",
     "Entitlement",
     "Estimate",

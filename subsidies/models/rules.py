@@ -129,6 +129,38 @@ class DepartmentAlias(models.Model):
         return self.name
 
 
+class PassedWord(models.Model):
+    """不是资助身份的叫法: a word of a department's lists that means no category, asked once.
+
+    Kept for the department beyond the year, as are the meanings of its headings.
+    """
+
+    county = models.ForeignKey("enrollment.Region", models.CASCADE, related_name="+")
+    department = models.ForeignKey(
+        "enrollment.Department", models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    word = models.CharField("叫法", max_length=100)
+    key = models.CharField("比对用", max_length=100, help_text="去掉写法差别之后")
+    said_by = models.ForeignKey(
+        "enrollment.User", models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    said_at = models.DateTimeField("说明时间", auto_now_add=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "不是资助身份的叫法"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["county", "department", "key"],
+                nulls_distinct=False,
+                name="passedword_once",
+                violation_error_message="这个叫法已经说明过",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.word
+
+
 class Standard(Rule):
     """资助标准, yuan per person: category × tier.
 

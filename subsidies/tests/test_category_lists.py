@@ -10,7 +10,7 @@ from enrollment.models import Mode, Person, RosterState
 from enrollment.tests import handing
 from enrollment.tests.cast import id_number
 from enrollment.tests.handing import put_in, read, reasons, tally
-from subsidies import lists
+from subsidies import identities
 from subsidies.models import Entitlement
 from subsidies.tests.rules import category, department
 
@@ -367,7 +367,7 @@ def test_a_move_takes_the_identity_along(cast, poor):
 
 def test_towns_are_not_offered_sensitive_categories(cast, poor):
     category(cast.year, "特扶对象", by="县卫健委", sensitive=True, public_word="计划生育家庭")
-    assert lists.topics(cast.year, cast.county_officer) == ["低保对象", "特扶对象"]
-    assert lists.topics(cast.year, cast.east_officer) == ["低保对象"]
+    assert identities.topics(cast.year, cast.county_officer) == ["低保对象", "特扶对象"]
+    assert identities.topics(cast.year, cast.east_officer) == ["低保对象"]
     cast.department_user.department = poor.department
-    assert lists.topics(cast.year, cast.department_user) == ["低保对象"]
+    assert identities.topics(cast.year, cast.department_user) == ["低保对象"]

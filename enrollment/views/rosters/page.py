@@ -104,6 +104,7 @@ def context_of(
         "urls": _urls(place, roster),
         "may_hand_in": user.job.hands_in,
         "may_apply": user.job.may_apply,
+        "may_explain": user.job.may_apply and user.job.level == Level.COUNTY,
         "may_open_files": may_open_files(place, roster),
         "size": _size(roster.file_size),
         "as_of": f"数据日期 {roster.as_of:%Y-%m-%d}" if roster.as_of else "",
