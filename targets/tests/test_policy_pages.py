@@ -36,16 +36,16 @@ def own_pack() -> str:
     )
 
 
-@pytest.fixture
-def county(cast: Cast) -> Cast:
+@pytest.fixture(name="county")
+def ruled_county(cast: Cast) -> Cast:
     """The cast's county with a small policy."""
     pack.load([pack.read(own_pack(), file="示范.toml")])
     cast.year.refresh_from_db()
     return cast
 
 
-@pytest.fixture
-def officer(county: Cast, signed_in) -> Client:
+@pytest.fixture(name="officer")
+def officers_browser(county: Cast, signed_in) -> Client:
     return signed_in(county.county_officer)
 
 
