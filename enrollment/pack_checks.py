@@ -95,7 +95,8 @@ def _check_fees(tables: Tables) -> Iterator[Problem]:
         if row["fiscal"] is None and "fiscal" not in topics:
             yield Problem(
                 f"fees[{number}].fiscal",
-                '没有写财政补助；文件未规定的，请在 not_stated 里列出 topic = "fiscal"',
+                "没有写财政补助；文件未规定的，请在政策未规定事项（not_stated）里列出，"
+                "主题（topic）写 fiscal",
             )
 
 
@@ -135,7 +136,7 @@ def _check_windows(tables: Tables) -> Iterator[Problem]:
                 yield Problem(
                     f"windows[{two}]",
                     f"与“{early['name']}”之间空了 {days - 1} 天；确属文件未规定的，"
-                    '请在 not_stated 里列出 topic = "window-gap"',
+                    "请在政策未规定事项（not_stated）里列出，主题（topic）写 window-gap",
                 )
 
 

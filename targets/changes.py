@@ -79,7 +79,7 @@ def entry_changes(section: Section, before: Row, after: Row, tables: Tables) -> 
 
 def title_of(section: Section) -> str:
     """What a table is called on a page."""
-    return str(section.model._meta.verbose_name)
+    return "文件和待遇期" if section.key == "year" else str(section.model._meta.verbose_name)
 
 
 def label_of(section: Section, row: Row) -> str:

@@ -188,16 +188,6 @@ def _digests(tables: Tables) -> dict[tuple[str, str], str]:
     return found
 
 
-def numbers(tables: Tables) -> dict[tuple[str, str], int]:
-    """Where in its table each rule stands; tables of their own have no number."""
-    found: dict[tuple[str, str], int] = {}
-    for section in SECTIONS:
-        if not section.single:
-            for number, row in enumerate(tables[section.key], 1):
-                found.setdefault((section.key, label_of(section, row)), number)
-    return found
-
-
 def carried(policy_year: PolicyYear, tables: Tables) -> list[Carried]:
     """Copied rules that are neither confirmed nor changed, in the order of the pack."""
     open_ = {

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from enrollment.failure import Failure
 from enrollment.models import Person, PolicyYear, Region, Status
 from enrollment.models.rules import StatusKind, Tier, Window
-from targets import pack
+from targets import pack, pack_warnings
 from targets.models import Target, TargetVersion
 from targets.target import half_up
 
@@ -207,7 +207,7 @@ BAD = [
     ('name = "乙镇"', 'name = "甲乡"', "regions[2]", "同时是 regions[1] 的名称或别名"),
     ('name = "服刑"', 'name = "服役"', "statuses[2]", "重复"),
     ('public_word = "特殊情形"\n', "", "statuses[2].public_word", "敏感状态必须写明页面用语"),
-    ("fiscal = 640\n", "", "fees[1].fiscal", 'topic = "fiscal"'),
+    ("fiscal = 640\n", "", "fees[1].fiscal", "主题（topic）写 fiscal"),
     ('bucket = "deducted"\ncites = "一"', 'bucket = "deducted"', "statuses[1]", "没有写明出处"),
     ("issued_on = 2023-09-01\n", "", "targets[1].issued_on", "必须写明下达日期"),
     ('county = "990000"', 'county = "990001"', "year.county", "没有名为“990001”的行政区划"),
@@ -408,9 +408,9 @@ class TestCommands:
         path.write_text(SMALL, encoding="utf-8")
         code, out, _ = run("load_policy", str(path), "--json")
         assert code == 0
-        assert json.loads(out) == {
-            "packs": [{"file": str(path), "county": "990000", "year": 2024, "changed": True}]
-        }
+        (loaded,) = json.loads(out)["packs"]
+        assert loaded.pop("warnings")
+        assert loaded == {"file": str(path), "county": "990000", "year": 2024, "changed": True}
         assert "没有变动" in run("load_policy", str(path))[1]
 
     def test_problems_go_to_standard_error(self, tmp_path):
@@ -440,3 +440,37 @@ class TestCommands:
 )
 def test_targets_round_half_up(base, expected):
     assert half_up(base, Decimal("0.95")) == expected
+
+
+def test_what_should_be_looked_at_is_said_but_loads():
+    text = SMALL.replace('name = "低保对象"\ndepartment', 'name = "边缘户"\ndepartment')
+    text = text.replace('lists = ["低保对象"]', "lists = []").replace("amount = 190\n", "")
+    found = [str(one) for one in pack_warnings.warnings(read(text).tables)]
+    assert any("year.document" in line for line in found)
+    assert any("“边缘户”的名单没有列入任何部门的职责" in line for line in found)
+    assert any("standards[1].amount：只写了比例" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("main = true", "main = true\nbenefit_to = 2023-12-01", "缴费截止日晚于待遇终止日"),
+        ("personal = 190\n", "personal = 190\nvalid_from = 2025-01-01\n", "永远用不上"),
+        ('price = "personal"\nstart = "next', 'start = "next', "没有写缴费标准"),
+    ],
+)
+def test_each_thing_to_look_at(old, new, sentence):
+    assert old in SMALL
+    found = pack_warnings.warnings(read(SMALL.replace(old, new, 1)).tables)
+    assert any(sentence in str(one) for one in found)
+    assert not any(sentence in str(one) for one in pack_warnings.warnings(read().tables))
+
+
+@pytest.mark.django_db
+def test_the_command_says_what_to_look_at(tmp_path):
+    path = tmp_path / "示例.toml"
+    path.write_text(SMALL, encoding="utf-8")
+    code, out, _ = run("load_policy", str(path), "--json")
+    assert code == 0
+    (loaded,) = json.loads(out)["packs"]
+    assert any("没有填写文号" in line for line in loaded["warnings"])

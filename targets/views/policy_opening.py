@@ -235,7 +235,7 @@ def _overview(request: HttpRequest, place: Place, form: ActivateForm) -> HttpRes
         "policy_year": place.policy_year,
         "is_draft": draft,
         "base": _before(place),
-        "groups": _groups(place, left, tables),
+        "groups": _groups(place, left),
         "problems": [_problem(place, problem, tables) for problem in found],
         "ready": draft and not left and not found,
         "form": form,
@@ -257,17 +257,13 @@ def _overview_answer(place: Place, left: int, problems: int, draft: bool) -> str
     return f"{name}已逐条核对，检查没有发现问题，看过差别和试算后可以启用。"
 
 
-def _groups(place: Place, left: list[opening.Carried], tables: Tables) -> list[dict[str, Any]]:
+def _groups(place: Place, left: list[opening.Carried]) -> list[dict[str, Any]]:
     """The rules still to be looked at, table by table, each with its page."""
     groups: dict[str, dict[str, Any]] = {}
-    numbers = opening.numbers(tables)
     for one in left:
-        group = groups.setdefault(one.table, {"title": one.title, "table": one.table, "rows": []})
-        number = numbers.get((one.table, one.label))
-        address = f"{one.table}/{number}" if number else one.table
-        group["rows"].append(
-            {"label": one.label or one.title, "url": rule_url(place.policy_year, address)}
-        )
+        url = rule_url(place.policy_year, one.table)
+        empty = {"title": one.title, "table": one.table, "url": url, "labels": []}
+        groups.setdefault(one.table, empty)["labels"].append(one.label or one.title)
     return list(groups.values())
 
 

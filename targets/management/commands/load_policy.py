@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from django.core.management.base import CommandParser
 
 from enrollment.commands import PortalCommand
-from targets import pack
+from targets import pack, pack_warnings
 
 
 class Command(PortalCommand):
@@ -37,14 +37,24 @@ class Command(PortalCommand):
                 f"{error}，没有载入；核对后加 --yes 可以覆盖",
                 error.differences,
             )
+        warnings = [
+            [str(problem) for problem in pack_warnings.warnings(one.tables)] for one in packs
+        ]
         result = [
-            {"file": item.file, "county": item.county, "year": item.year, "changed": item.changed}
-            for item in loaded
+            {
+                "file": item.file,
+                "county": item.county,
+                "year": item.year,
+                "changed": item.changed,
+                "warnings": found,
+            }
+            for item, found in zip(loaded, warnings, strict=True)
         ]
         lines = []
-        for item in loaded:
+        for item, found in zip(loaded, warnings, strict=True):
             word = f"已载入，{len(item.differences)} 处变动" if item.changed else "没有变动"
             lines.append(f"{item.file}：{item.county} {item.year} 年度，{word}")
+            lines += [f"  请留意 {line}" for line in found]
         self.answer({"packs": result}, "\n".join(lines))
 
     def _refuse(self, code: str, message: str, details: list[str]) -> NoReturn:
