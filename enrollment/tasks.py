@@ -5,6 +5,7 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from enrollment import audit, jobs, names, roster, store
 from enrollment.models import Job, RosterState
+from enrollment.registration import papers
 
 
 def _read(job: Job, watch: jobs.Watch) -> None:
@@ -64,5 +65,6 @@ def sweep() -> None:
     """
     roster.expire()
     roster.forget_files()
+    papers.forget()
     store.clear_leftovers()
     SessionStore.clear_expired()

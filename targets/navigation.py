@@ -59,6 +59,7 @@ RAIL: list[tuple[str, list[Item]]] = [
                 ("targets:worklist", "targets:visits", "enrollment:directory"),
             ),
             Item("登记", "targets:register", "person-plus", ("registers",)),
+            Item("登记核对", "targets:reviews", "check-lg", ("registers",)),
             Item("居民", "enrollment:residents", "people", ("sees_people",)),
             Item("名册", "enrollment:rosters", "file-earmark-spreadsheet", ("sees_rosters",)),
             Item("名单报送", "subsidies:duties", "calendar3", ("own_department", "may_issue")),

@@ -20,6 +20,7 @@ from targets.views import (
     village,
     visits,
 )
+from targets.views.registering import deeds, households, reviews
 from targets.views.registering import page as registering
 
 app_name = "targets"
@@ -47,6 +48,11 @@ urlpatterns: list[URLPattern] = [
         visits.returned,
         name="visits-returned",
     ),
+    path("<str:county>/<int:year>/residents/<int:pk>/deeds/", deeds.deed, name="deed"),
+    path("<str:county>/<int:year>/statuses/<int:pk>/end/", deeds.end_status, name="status-end"),
+    path("<str:county>/<int:year>/papers/<int:pk>/", deeds.paper, name="paper"),
+    path("<str:county>/<int:year>/households/<int:pk>/", households.household, name="household"),
+    path("<str:county>/<int:year>/reviews/", reviews.reviews, name="reviews"),
     path("<str:county>/<int:year>/progress/", progress.progress, name="progress"),
     path("<str:county>/<int:year>/names/<str:figure>/", progress.names, name="progress-names"),
     path(

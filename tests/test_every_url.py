@@ -4,13 +4,14 @@ A new address without an entry here fails, so nobody can add a page and forget w
 """
 
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from enrollment.models import Contact, Job, Question, Roster, User
-from enrollment.tests.cast import Cast, place
+from enrollment.models import Contact, Job, Paper, Question, Roster, StatusRecord, User
+from enrollment.tests.cast import Cast, paid, place
 from subsidies.models import AmountCheck
 from targets import pack, versions
 from targets.models import TargetVersion
@@ -110,6 +111,11 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "targets:visits-returned": ({"pk": "sheet"}, REVEALS - {"west_officer"}),
     "enrollment:directory": ({}, SEES_PEOPLE),
     "enrollment:directory-one": ({"pk": "contact"}, REVEALS - {"west_officer"}),
+    "targets:deed": ({"pk": "person"}, REVEALS - {"west_officer"}),
+    "targets:status-end": ({"pk": "status_record"}, REVEALS - {"west_officer"}),
+    "targets:paper": ({"pk": "paper"}, REVEALS - {"west_officer"}),
+    "targets:household": ({"pk": "household"}, REVEALS - {"west_officer"}),
+    "targets:reviews": ({}, REVEALS),
     "targets:progress": ({}, SEES_PEOPLE),
     "targets:progress-names": ({"figure": "missing"}, SEES_PEOPLE),
     "targets:progress-names-export": ({"figure": "missing"}, SEES_PEOPLE),
@@ -200,6 +206,23 @@ def objects(cast: Cast) -> dict[str, object]:
         sent_by=cast.county_officer,
     )
     policy = versions.record(cast.year, text=pack.dump(cast.year), source="base")
+    here = {
+        **place(cast.red_star),
+        "policy_year": cast.year,
+        "person": cast.people["甲一"],
+    }
+    status_record = StatusRecord.objects.create(
+        **here, kind=cast.kinds["职工参保"], recorded_by=cast.red_star_clerk
+    )
+    paper = Paper.objects.create(
+        **here,
+        title="参保凭证",
+        media_type="image/png",
+        size=1,
+        keep_until=date(2024, 1, 1),
+        deleted_at=paid("2024-01-02 10:00"),
+        uploaded_by=cast.red_star_clerk,
+    )
     return {
         "policy_version": policy.number,
         "person": cast.people["甲一"].pk,
@@ -211,6 +234,9 @@ def objects(cast: Cast) -> dict[str, object]:
         "contact": contact.pk,
         "job": job.pk,
         "check": check.pk,
+        "household": cast.people["甲一"].household_id,
+        "status_record": status_record.pk,
+        "paper": paper.pk,
     }
 
 

@@ -33,6 +33,7 @@ from enrollment.models.rules import (
     RegistrarRule,
     Registration,
 )
+from enrollment.registration import common
 
 NOT_STATED = "政策未规定"
 COMPATRIOT = ("hk-macao-taiwan-permit", "home-return", "taiwan-compatriot")
@@ -289,13 +290,8 @@ def _excluded_by(applicant: Applicant) -> str:
     insured = (StatusKind.Insurance.EMPLOYEE, StatusKind.Insurance.OTHER)
     for kind in applicant.kinds:
         if kind.bucket == out or kind.insurance in insured:
-            return _word(kind)
+            return common.public_word(kind)
     return ""
-
-
-def _word(kind: StatusKind) -> str:
-    """A status in words a village may read."""
-    return kind.public_word or ("特殊情形" if kind.sensitive else kind.name)
 
 
 # Insured elsewhere
@@ -307,7 +303,7 @@ def _elsewhere(applicant: Applicant) -> Iterable[Finding]:
     for kind in applicant.kinds:
         if kind.insurance not in doubled:
             continue
-        word = _word(kind)
+        word = common.public_word(kind)
         if applicant.proof:
             yield Finding(ELSEWHERE, True, f"名单列为“{word}”，凭据：{applicant.proof}", kind.cites)
         else:

@@ -254,6 +254,13 @@ def version(person: Person) -> int:
     return events.order_by("-pgh_id").values_list("pgh_id", flat=True).first() or 0
 
 
+def as_seen(person: Person, seen: int) -> dict[str, Any]:
+    """The fields of somebody as they were at a version."""
+    event = apps.get_model("enrollment", "PersonEvent")
+    base = event.objects.filter(id=person.pk, pgh_id__gt=seen).order_by("pgh_id").first() or person
+    return {name: getattr(base, name) for name in FIELDS}
+
+
 @transaction.atomic
 def correct(
     policy_year: PolicyYear,

@@ -116,6 +116,7 @@ def _show(
         "person": somebody,
         "policy_year": policy_year,
         "verdict": verdict,
+        "may_register": viewer.job.registers,
         "deducted_again": verdict.insured and any(one["deducts"] for one in statuses),
         "age": people.age(somebody, timezone.localdate()),
         "masked_phone": people.masked_phone(somebody.phone),
