@@ -11,9 +11,11 @@ from enrollment.failure import Failure
 from enrollment.models import (
     HomeHukou,
     Household,
+    Payment,
     Person,
     RefundReason,
     Region,
+    RegistrationRecord,
     StatusKind,
 )
 from enrollment.models.places import Level
@@ -368,6 +370,12 @@ class Withdraw(Deed):
     danger = True
     reason = _text("撤销原因", 200)
 
+    @classmethod
+    def offered(cls, place: Place, person: Person) -> bool:
+        return RegistrationRecord.objects.filter(
+            policy_year=place.policy_year, person=person, withdrawn_at__isnull=True
+        ).exists()
+
     def run(self, address: str) -> str:
         enrolling.withdraw(
             self.place.policy_year, self.person, address=address, **self.given(), **self.who
@@ -385,6 +393,12 @@ class Refund(Deed):
     )
     text = _text("情况说明", 200)
     answer_by = Day("答复期限", "与本人约定的日期；文件没有规定退费期限")
+
+    @classmethod
+    def offered(cls, place: Place, person: Person) -> bool:
+        return Payment.objects.filter(
+            policy_year=place.policy_year, person=person, withdrawn_at__isnull=True
+        ).exists()
 
     def run(self, address: str) -> str:
         enrolling.ask_refund(

@@ -18,6 +18,7 @@ from django.utils import timezone
 from enrollment.documents import KINDS, Document, DocumentError, check
 from enrollment.failure import Failure
 from enrollment.models import (
+    Contact,
     FormerDocument,
     HomeHukou,
     Household,
@@ -59,10 +60,15 @@ def holder(county: Region, document: Document) -> Person | None:
 
 
 def whom_to_call(village: Region) -> str:
-    """A unit and who answers for it: its clerk, else its town's officer; names only."""
+    """Who answers for a unit: by the directory, else by the accounts; the village, else its town."""
+    answers = (Contact.Office.CLERK, Contact.Office.TOWN, Contact.Office.SECURITY)
     for region, word in ((village, "村"), (village.town, "乡镇")):
         if region is None or region.placeholder:
             continue
+        listed = Contact.objects.filter(region=region, left_on__isnull=True, office__in=answers)
+        if (contact := listed.order_by("pk").first()) is not None:
+            phone = f"，电话 {contact.phone}" if contact.phone else ""
+            return f"{contact}{phone}"
         users = User.objects.filter(region=region, is_active=True).order_by("pk")
         for one in users:
             if one.job.registers:
