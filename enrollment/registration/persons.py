@@ -60,7 +60,7 @@ def holder(county: Region, document: Document) -> Person | None:
 
 
 def whom_to_call(village: Region) -> str:
-    """Who answers for a unit: by the directory, else by the accounts; the village, else its town."""
+    """Who answers for a unit, or its town: by the directory, else by the accounts."""
     answers = (Contact.Office.CLERK, Contact.Office.TOWN, Contact.Office.SECURITY)
     for region, word in ((village, "村"), (village.town, "乡镇")):
         if region is None or region.placeholder:
