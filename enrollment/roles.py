@@ -44,6 +44,8 @@ class Role:
     """Opens, stops and hands over accounts, sets one-time passwords; gives nobody any right."""
     may_grant: bool = False
     """Gives an account its role and region; without that it cannot sign in."""
+    takes_cash: bool = False
+    """May take cash from residents of its own area and pay it online for them (现金代收)."""
     sees_record: bool = False
     """Opens everything held on one person, and who looked at it (个人信息档案)."""
     own_department: bool = False
@@ -99,6 +101,7 @@ ROLES = {
             may_reply=True,
             may_declare=True,
             visits=True,
+            takes_cash=True,
         ),
         Role(
             "village_clerk",
@@ -109,6 +112,7 @@ ROLES = {
             registers=True,
             may_reply=True,
             visits=True,
+            takes_cash=True,
         ),
         Role("auditor", "审计", "county", reads_audit=True),
     )

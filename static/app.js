@@ -172,6 +172,10 @@
     all("input[type=checkbox][name=row]", box.form).forEach((one) => { one.checked = box.checked; });
   });
 
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) window.print();
+  });
+
   const first = document.querySelector("[data-focus]");
   if (first) first.focus();
 })();

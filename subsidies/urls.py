@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from subsidies.views import (
+    cash,
     checks,
     differences,
     duties,
@@ -28,6 +29,12 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/checks/export/", checks.export, name="checks-export"),
     path("<str:county>/<int:year>/checks/<int:pk>/", checks.one, name="checks-one"),
     path("<str:county>/<int:year>/rosters/<int:pk>/words/", words.page, name="words"),
+    path("<str:county>/<int:year>/cash/", cash.cash, name="cash"),
+    path("<str:county>/<int:year>/cash/remit/", cash.remit, name="cash-remit"),
+    path("<str:county>/<int:year>/cash/close/", cash.close, name="cash-close"),
+    path("<str:county>/<int:year>/cash/<int:pk>/", cash.receipt, name="cash-receipt"),
+    path("<str:county>/<int:year>/cash/days/<int:pk>/", cash.day, name="cash-day"),
+    path("<str:county>/<int:year>/residents/<int:pk>/cash/", cash.take, name="cash-take"),
     path("<str:county>/<int:year>/duties/", duties.duties, name="duties"),
     path("<str:county>/<int:year>/duties/nil/", duties.nil, name="duties-nil"),
     path("<str:county>/<int:year>/zero/", zero.page, name="zero"),

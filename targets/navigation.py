@@ -61,6 +61,7 @@ RAIL: list[tuple[str, list[Item]]] = [
             Item("登记", "targets:register", "person-plus", ("registers",)),
             Item("登记核对", "targets:reviews", "check-lg", ("registers",)),
             Item("居民", "enrollment:residents", "people", ("sees_people",)),
+            Item("现金代收", "subsidies:cash", "piggy-bank", ("takes_cash", "may_answer")),
             Item("名册", "enrollment:rosters", "file-earmark-spreadsheet", ("sees_rosters",)),
             Item("名单报送", "subsidies:duties", "calendar3", ("own_department", "may_issue")),
             Item("待核实事项", "enrollment:questions", "question-circle", ("sees_people",)),

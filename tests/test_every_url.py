@@ -13,6 +13,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from enrollment.models import Contact, Job, Paper, Question, Roster, StatusRecord, User
 from enrollment.tests.cast import Cast, paid, place
 from subsidies.models import AmountCheck
+from enrollment.models import Contact, Job, Question, Roster, User
+from enrollment.tests.cast import Cast, place
+from subsidies.models import AmountCheck, CashDay, CashReceipt
 from targets import pack, versions
 from targets.models import TargetVersion
 
@@ -29,6 +32,7 @@ EVERYBODY = {
 }
 SEES_PEOPLE = EVERYBODY - {"department_user", "auditor", "administrator", "security"}
 REVEALS = SEES_PEOPLE - {"county_viewer"}
+TAKES_CASH = {"east_officer", "west_officer", "red_star_clerk"}
 NOBODY: set[str] = set()
 # The roster of the objects below is 东风镇's own, no department handed it in.
 ROSTERS = {"county_officer", "county_viewer", "east_officer"}
@@ -71,6 +75,12 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "subsidies:ledger": ({}, SEES_PEOPLE),
     "subsidies:ledger-export": ({}, SEES_PEOPLE),
     "subsidies:words": ({"pk": "roster"}, {"county_officer"}),
+    "subsidies:cash": ({}, SEES_PEOPLE),
+    "subsidies:cash-remit": ({}, TAKES_CASH),
+    "subsidies:cash-close": ({}, TAKES_CASH),
+    "subsidies:cash-receipt": ({"pk": "receipt"}, SEES_PEOPLE - {"west_officer"}),
+    "subsidies:cash-day": ({"pk": "cash_day"}, SEES_PEOPLE - {"west_officer"}),
+    "subsidies:cash-take": ({"pk": "person"}, TAKES_CASH - {"west_officer"}),
     "subsidies:duties": ({}, {"county_officer", "county_viewer", "department_user"}),
     "subsidies:duties-nil": ({}, {"county_officer", "department_user"}),
     "subsidies:zero": ({}, SEES_PEOPLE),
@@ -222,9 +232,22 @@ def objects(cast: Cast) -> dict[str, object]:
         keep_until=date(2024, 1, 1),
         deleted_at=paid("2024-01-02 10:00"),
         uploaded_by=cast.red_star_clerk,
+    receipt = CashReceipt.objects.create(
+        **place(cast.red_star),
+        policy_year=cast.year,
+        person=cast.people["甲一"],
+        agent=cast.red_star_clerk,
+        number=1,
+        amount=380,
+        taken_on="2023-10-01",
+    )
+    closed = CashDay.objects.create(
+        policy_year=cast.year, agent=cast.red_star_clerk, day="2023-10-02", entries=1, total=380
     )
     return {
         "policy_version": policy.number,
+        "receipt": receipt.pk,
+        "cash_day": closed.pk,
         "person": cast.people["甲一"].pk,
         "question": question.pk,
         "version": version.pk,

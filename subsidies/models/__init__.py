@@ -1,5 +1,6 @@
 """The model, by room: the county's rules, what holds for people, and what is settled."""
 
+from subsidies.models.cash import CashDay, CashReceipt
 from subsidies.models.checks import AmountCheck, CheckAnswer
 from subsidies.models.people import (
     AttributeRecord,
@@ -30,6 +31,8 @@ from subsidies.models.settlement import (
 __all__ = [
     "AmountCheck",
     "AttributeRecord",
+    "CashDay",
+    "CashReceipt",
     "Category",
     "CategoryLine",
     "CheckAnswer",

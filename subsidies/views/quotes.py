@@ -50,6 +50,9 @@ def person(request: HttpRequest, county: str, year: int, pk: int) -> HttpRespons
         "policy_year": place.policy_year,
         "url": here,
         "person_url": reverse("targets:person", args=[county, year, somebody.pk]),
+        "cash_url": reverse("subsidies:cash-take", args=[county, year, somebody.pk])
+        if place.user.job.takes_cash
+        else "",
     }
     try:
         context |= _panel(request, place, somebody)
