@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('enrollment', '0009_answers_let_rows_in'),
-        ('subsidies', '0005_amount_checks'),
+        ('subsidies', '0006_passed_words'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
