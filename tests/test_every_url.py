@@ -12,9 +12,6 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from enrollment.models import Contact, Job, Paper, Question, Roster, StatusRecord, User
 from enrollment.tests.cast import Cast, paid, place
-from subsidies.models import AmountCheck
-from enrollment.models import Contact, Job, Question, Roster, User
-from enrollment.tests.cast import Cast, place
 from subsidies.models import AmountCheck, CashDay, CashReceipt
 from targets import pack, versions
 from targets.models import TargetVersion
@@ -232,6 +229,7 @@ def objects(cast: Cast) -> dict[str, object]:
         keep_until=date(2024, 1, 1),
         deleted_at=paid("2024-01-02 10:00"),
         uploaded_by=cast.red_star_clerk,
+    )
     receipt = CashReceipt.objects.create(
         **place(cast.red_star),
         policy_year=cast.year,
