@@ -101,6 +101,7 @@ def diff(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
             FROM matched m
             LEFT JOIN {table} f
                 ON {mine} AND f.person_id = m.person_id
+            OFFSET 0
         ) m
         LEFT JOIN enrollment_region v ON v.id = m.at_village
         """,

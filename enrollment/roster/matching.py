@@ -156,37 +156,40 @@ def match(roster: Roster, cursor: CursorWrapper, *, by: str = "true") -> None:
         """
         CREATE TEMP TABLE matched ON COMMIT DROP AS
         WITH lines AS MATERIALIZED (
-            SELECT * FROM enrollment_stage WHERE roster_id = %(roster)s AND fate IS NULL
+            SELECT s.*, p.id AS known_id, p.name AS known_name, p.town_id AS known_town,
+                   p.village_id AS known_village,
+                   p.on_roll_from IS NOT NULL AND p.on_roll_to IS NULL AS in_register,
+                   {name_differs} AS name_differs,
+                   {not_same} AS not_same
+            FROM enrollment_stage s
+            LEFT JOIN enrollment_person p
+                ON p.county_id = %(county)s AND p.id_index = s.id_index
+                AND p.doc_type = s.doc_type
+            WHERE s.roster_id = %(roster)s AND s.fate IS NULL
         ), strangers AS MATERIALIZED (
             SELECT n.id_index, n.doc_type,
-                   nextval(pg_get_serial_sequence('enrollment_person', 'id')) AS person_id
-            FROM (SELECT DISTINCT id_index, doc_type FROM lines) n
-            WHERE NOT EXISTS (
-                SELECT FROM enrollment_person p
-                WHERE p.county_id = %(county)s AND p.id_index = n.id_index
-                    AND p.doc_type = n.doc_type
-            )
+                   -- The sequence is looked up once, not for each of them.
+                   nextval((SELECT pg_get_serial_sequence('enrollment_person', 'id')::regclass))
+                       AS person_id
+            FROM (SELECT DISTINCT id_index, doc_type FROM lines WHERE known_id IS NULL) n
         )
-        SELECT l.*,
-               COALESCE(p.id, x.person_id) AS person_id,
-               p.id IS NOT NULL AS known,
-               p.on_roll_from IS NOT NULL AND p.on_roll_to IS NULL AS in_register,
-               p.name AS known_name,
-               {name_differs} AS name_differs,
-               {not_same} AS not_same,
-               COALESCE(p.town_id, l.town_id, %(nowhere_town)s) AS at_town,
-               COALESCE(p.village_id, u.id, %(nowhere)s) AS at_village,
+        SELECT l.id, l.roster_id, l.sheet, l.row, l.part, l.reason, l.name, l.day, l.note,
+               l.amount, l.paid_at, l.serial, l.facts, l.town_id, l.village_id, l.known_name,
+               l.in_register, l.name_differs, l.not_same,
+               COALESCE(l.known_id, x.person_id) AS person_id,
+               l.known_id IS NOT NULL AS known,
+               COALESCE(l.known_town, l.town_id, %(nowhere_town)s) AS at_town,
+               COALESCE(l.known_village, u.id, %(nowhere)s) AS at_village,
                t.id IS NOT NULL AS repeated,
                t.first_row,
                t.same_name
         FROM lines l
-        LEFT JOIN enrollment_person p
-            ON p.county_id = %(county)s AND p.id_index = l.id_index AND p.doc_type = l.doc_type
-        LEFT JOIN strangers x ON x.id_index = l.id_index AND x.doc_type = l.doc_type
+        LEFT JOIN strangers x
+            ON l.known_id IS NULL AND x.id_index = l.id_index AND x.doc_type = l.doc_type
         LEFT JOIN enrollment_region u
             ON u.parent_id = l.town_id AND u.placeholder AND u.level = 'village'
         LEFT JOIN repeats t ON t.id = l.id
-        """.format(name_differs=name_differs("l"), not_same=not_same("l")),  # noqa: S608
+        """.format(name_differs=name_differs("s"), not_same=not_same("s")),  # noqa: S608
         parameters(roster),
     )
     cursor.execute("ANALYZE matched")

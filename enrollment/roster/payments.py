@@ -58,6 +58,7 @@ def check(line: Line, places: Places) -> None:
 def diff(roster: Roster, cursor: CursorWrapper) -> None:
     matching.carry_over(roster, cursor)
     matching.match(roster, cursor)
+    # OFFSET 0: each step is reckoned once, not anew wherever the next ones name it.
     cursor.execute(
         """
         INSERT INTO enrollment_rosterrow
@@ -94,56 +95,72 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                 nullif(m.reason, '')), 300),
             m.person_id, m.at_town, m.at_village, COALESCE(m.name, m.known_name, '')
         FROM (
-            SELECT m.*, w.why, a.decided,
+            SELECT m.*,
                 CASE
                     WHEN (%(town)s::bigint IS NOT NULL AND at_town <> %(town)s)
                         OR (%(village)s::bigint IS NOT NULL AND at_village <> %(village)s)
                         THEN 'outside_area'
-                    WHEN w.why IS NOT NULL AND a.decided IS NULL THEN 'problems'
-                    WHEN a.decided = 'same' OR a.decided = 'another' AND {there} THEN 'unchanged'
-                    WHEN w.why IS NULL AND (m.nth_serial > 1 OR m.same_known) THEN 'unchanged'
+                    WHEN m.why IS NOT NULL AND m.decided IS NULL THEN 'problems'
+                    WHEN m.decided = 'same' OR m.decided = 'another' AND {there} THEN 'unchanged'
+                    WHEN m.why IS NULL AND (m.nth_serial > 1 OR m.same_known) THEN 'unchanged'
                     WHEN NOT known OR NOT in_register THEN 'not_in_register'
                     ELSE 'new'
                 END AS outcome
             FROM (
                 SELECT m.*,
-                    CASE WHEN m.serial IS NULL THEN 1 ELSE row_number() OVER one END AS nth_serial,
-                    m.serial IS NOT NULL AND (
-                        m.amount <> first_value(m.amount) OVER one
-                        OR m.paid_at <> first_value(m.paid_at) OVER one) AS differs_inside,
-                    x.id IS NOT NULL AS serial_known,
-                    x.amount = m.amount AND x.paid_at = m.paid_at AS same_known,
-                    EXISTS (
-                        SELECT FROM enrollment_payment y
-                        WHERE (m.serial IS NULL OR y.serial IS NULL)
-                            AND y.policy_year_id = %(year)s
-                            AND y.person_id = m.person_id AND y.withdrawn_at IS NULL
-                            AND y.amount = m.amount AND y.paid_at = m.paid_at
-                    ) AS looks_known
-                FROM matched m
-                LEFT JOIN enrollment_payment x
-                    ON x.county_id = %(county)s AND x.policy_year_id = %(year)s
-                    AND x.serial = m.serial AND x.person_id = m.person_id
-                    AND x.withdrawn_at IS NULL
-                WINDOW one AS (
-                    PARTITION BY m.serial, m.person_id ORDER BY m.sheet, m.row, m.part
-                )
+                    CASE WHEN m.why IS NOT NULL THEN (
+                        SELECT q.decision FROM enrollment_question q
+                        WHERE q.person_id = m.person_id AND q.policy_year_id = %(year)s
+                            AND q.kind = m.why AND q.answered_at IS NOT NULL AND q.given = {given}
+                        ORDER BY q.answered_at DESC LIMIT 1
+                    ) END AS decided
+                FROM (
+                    SELECT m.*,
+                        CASE
+                            WHEN m.differs_inside OR (m.serial_known AND NOT m.same_known)
+                                THEN 'serial_differs'
+                            WHEN m.looks_known AND m.same_known IS NOT TRUE THEN 'paid_again'
+                        END AS why
+                    FROM (
+                        SELECT m.*,
+                            COALESCE(o.nth, 1) AS nth_serial,
+                            COALESCE(o.differs, false) AS differs_inside,
+                            x.id IS NOT NULL AS serial_known,
+                            x.amount = m.amount AND x.paid_at = m.paid_at AS same_known,
+                            (m.person_id, m.amount, m.paid_at) IN (
+                                SELECT y.person_id, y.amount, y.paid_at FROM enrollment_payment y
+                                WHERE y.policy_year_id = %(year)s AND y.withdrawn_at IS NULL
+                                    AND y.serial IS NULL
+                            ) OR m.serial IS NULL AND (m.person_id, m.amount, m.paid_at) IN (
+                                SELECT y.person_id, y.amount, y.paid_at FROM enrollment_payment y
+                                WHERE y.policy_year_id = %(year)s AND y.withdrawn_at IS NULL
+                            ) AS looks_known
+                        FROM matched m
+                        LEFT JOIN (
+                            -- Only serial numbers that a person has twice are sorted.
+                            SELECT n.id, row_number() OVER one AS nth,
+                                n.amount <> first_value(n.amount) OVER one
+                                    OR n.paid_at <> first_value(n.paid_at) OVER one AS differs
+                            FROM matched n
+                            JOIN (
+                                SELECT serial, person_id FROM matched WHERE serial IS NOT NULL
+                                GROUP BY serial, person_id HAVING count(*) > 1
+                            ) twice ON twice.serial = n.serial AND twice.person_id = n.person_id
+                            WINDOW one AS (
+                                PARTITION BY n.serial, n.person_id ORDER BY n.sheet, n.row, n.part
+                            )
+                        ) o ON o.id = m.id
+                        LEFT JOIN enrollment_payment x
+                            ON x.county_id = %(county)s AND x.policy_year_id = %(year)s
+                            AND x.serial = m.serial AND x.person_id = m.person_id
+                            AND x.withdrawn_at IS NULL
+                        OFFSET 0
+                    ) m
+                    OFFSET 0
+                ) m
+                OFFSET 0
             ) m
-            CROSS JOIN LATERAL (
-                SELECT CASE
-                    WHEN m.differs_inside OR (m.serial_known AND NOT m.same_known)
-                        THEN 'serial_differs'
-                    WHEN m.looks_known AND m.same_known IS NOT TRUE THEN 'paid_again'
-                END AS why
-            ) w
-            CROSS JOIN LATERAL (
-                SELECT CASE WHEN w.why IS NOT NULL THEN (
-                    SELECT q.decision FROM enrollment_question q
-                    WHERE q.person_id = m.person_id AND q.policy_year_id = %(year)s
-                        AND q.kind = w.why AND q.answered_at IS NOT NULL AND q.given = {given}
-                    ORDER BY q.answered_at DESC LIMIT 1
-                ) END AS decided
-            ) a
+            OFFSET 0
         ) m
         LEFT JOIN enrollment_region v ON v.id = m.at_village
         LEFT JOIN enrollment_region t ON t.id = m.at_town
@@ -155,7 +172,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
 # Whether a row that was said to be another payment stands there already. Rows without a serial are
 # told apart by how often they stand there: those let in by the answer, and those known before.
 _THERE = """
-    CASE WHEN w.why = 'serial_differs' THEN EXISTS (
+    CASE WHEN m.why = 'serial_differs' THEN EXISTS (
         SELECT FROM enrollment_payment y
         WHERE y.policy_year_id = %(year)s AND y.person_id = m.person_id
             AND y.withdrawn_at IS NULL AND y.amount = m.amount AND y.paid_at = m.paid_at

@@ -82,6 +82,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
     matching.carry_over(roster, cursor)
     matching.find_repeats(roster, cursor)
     given = matching.parameters(roster) | {"own_town": _own_town(roster)}
+    # OFFSET 0: each step is reckoned once, not anew wherever the next ones name it.
     cursor.execute(
         """
         INSERT INTO enrollment_rosterrow
@@ -113,7 +114,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                         CASE WHEN returns THEN '原不在册' END)
                    END, nullif(reason, '')), 300),
                CASE WHEN fate = 'new'
-                    THEN nextval(pg_get_serial_sequence('enrollment_person', 'id'))
+                    THEN nextval((SELECT pg_get_serial_sequence('enrollment_person', 'id')::regclass))
                     ELSE known_id END,
                town_id, village_id, name,
                CASE WHEN fate = 'changed' THEN (
@@ -179,7 +180,9 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                         AND p.on_roll_from IS NOT NULL AND p.on_roll_to IS NULL AS takes
                 ) e
                 WHERE s.roster_id = %(roster)s AND s.fate IS NULL
+                OFFSET 0
             ) l
+            OFFSET 0
         ) decided
         """.format(  # noqa: S608
             name_differs=matching.name_differs("s"),
