@@ -40,7 +40,9 @@ class PlacedQuerySet(models.QuerySet):
 
 class Placed(models.Model):
     """Where a fact counts. No database constraint on the three: they are written in bulk, checked
-    when written, and three trigger calls a row would double the time of an import."""
+    when written, and three trigger calls a row would double the time of an import. The same goes
+    for a fact's policy year and person; indexes over a year alone would only repeat the beginning
+    of those that say the fact is there once."""
 
     county = models.ForeignKey(
         "enrollment.Region", models.PROTECT, related_name="+", db_constraint=False, db_index=False

@@ -17,7 +17,11 @@ class Enrollment(Placed):
     """参保登记: one person in one benefit year, and the place they count for."""
 
     policy_year = models.ForeignKey(
-        "enrollment.PolicyYear", models.PROTECT, related_name="enrollments"
+        "enrollment.PolicyYear",
+        models.PROTECT,
+        related_name="enrollments",
+        db_constraint=False,
+        db_index=False,
     )
     person = models.ForeignKey(
         Person, models.PROTECT, related_name="enrollments", db_constraint=False, db_index=False
@@ -79,7 +83,11 @@ class Payment(Placed):
     """
 
     policy_year = models.ForeignKey(
-        "enrollment.PolicyYear", models.PROTECT, related_name="payments"
+        "enrollment.PolicyYear",
+        models.PROTECT,
+        related_name="payments",
+        db_constraint=False,
+        db_index=False,
     )
     person = models.ForeignKey(
         Person, models.PROTECT, related_name="payments", db_constraint=False, db_index=False
@@ -134,7 +142,13 @@ class Payment(Placed):
 class Cover(Placed):
     """平台参保记录: somebody on the insurance platform's own list for a year, or an earlier one."""
 
-    policy_year = models.ForeignKey("enrollment.PolicyYear", models.PROTECT, related_name="covers")
+    policy_year = models.ForeignKey(
+        "enrollment.PolicyYear",
+        models.PROTECT,
+        related_name="covers",
+        db_constraint=False,
+        db_index=False,
+    )
     person = models.ForeignKey(
         Person, models.PROTECT, related_name="covers", db_constraint=False, db_index=False
     )

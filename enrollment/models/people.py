@@ -184,7 +184,11 @@ class Status(Placed):
     """人员状态: what somebody is, by a list or a record, in one benefit year (职工参保, 服役 …)."""
 
     policy_year = models.ForeignKey(
-        "enrollment.PolicyYear", models.PROTECT, related_name="statuses"
+        "enrollment.PolicyYear",
+        models.PROTECT,
+        related_name="statuses",
+        db_constraint=False,
+        db_index=False,
     )
     person = models.ForeignKey(
         Person, models.PROTECT, related_name="statuses", db_constraint=False, db_index=False
