@@ -114,7 +114,8 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                         CASE WHEN returns THEN '原不在册' END)
                    END, nullif(reason, '')), 300),
                CASE WHEN fate = 'new'
-                    THEN nextval((SELECT pg_get_serial_sequence('enrollment_person', 'id')::regclass))
+                    THEN nextval((
+                        SELECT pg_get_serial_sequence('enrollment_person', 'id')::regclass))
                     ELSE known_id END,
                town_id, village_id, name,
                CASE WHEN fate = 'changed' THEN (
