@@ -44,6 +44,8 @@ FROM (
     FROM enrollment_payment payment
     WHERE payment.policy_year_id = %(year)s AND payment.withdrawn_at IS NULL
       AND payment.amount <> ALL (ARRAY({fees}))
+    UNION ALL
+    SELECT person_id, TRUE FROM subsidies_extrahelp WHERE policy_year_id = %(year)s
 ) found
 GROUP BY person_id
 """
@@ -196,7 +198,9 @@ PAID = {
     "paid_on": "cases.paid_on",
     "paid": "cases.paid",
     "extra": "least(cases.help, greatest(coalesce(verdict.due, 0), 0))",
-    "difference": "cases.paid - (verdict.due - least(cases.help, greatest(verdict.due, 0)))",
+    # Help may be paid in for somebody or handed to them: anything between is right.
+    "difference": "CASE WHEN verdict.due IS NOT NULL THEN cases.paid - least(greatest(cases.paid,"
+    " verdict.due - least(cases.help, greatest(verdict.due, 0))), verdict.due) END",
     "recognised_after": "verdict.recognised_after",
 }
 

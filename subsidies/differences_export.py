@@ -30,7 +30,7 @@ def write(
         assessment.catch_up(policy_year)
     sheet = Sheet(
         f"{region.path}{policy_year.year}年度城乡居民基本医疗保险退补差名单",
-        f"差额＝已缴－（应缴－另行扶持），正数应退，负数应补　"
+        "差额：已缴多于应缴为正，少于应缴减另行扶持为负　"
         f"导出 {timezone.localtime():%Y-%m-%d %H:%M}　证件号码不含完整号码",
         COLUMNS,
         _lines(policy_year, region, viewer),

@@ -128,7 +128,7 @@ def write(
     settled = basis == Basis.SETTLED
     kind = "资助台账" if settled else "资助测算"
     note = (
-        "结算：按实际缴费或零申报的人员　差额＝已缴－（应缴－另行扶持），正数应退，负数应补"
+        "结算：按实际缴费或零申报的人员　差额：已缴多于应缴为正，少于应缴减另行扶持为负"
         if settled
         else "测算：按名单和集中参保缴费期的标准，不是实际缴费"
     )

@@ -7,6 +7,7 @@ from subsidies.views import (
     checks,
     differences,
     duties,
+    help,
     ledger,
     quotes,
     records,
@@ -47,5 +48,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("<str:county>/<int:year>/recoveries/", recoveries.page, name="recoveries"),
     path("<str:county>/<int:year>/recoveries/export/", recoveries.export, name="recoveries-export"),
+    path("<str:county>/<int:year>/help/", help.page, name="help"),
+    path("<str:county>/<int:year>/help/new/", help.new, name="help-new"),
     path("<str:county>/<int:year>/settlement/", settlement.page, name="settlement"),
 ]

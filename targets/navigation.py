@@ -36,7 +36,9 @@ class Item:
         return not self.may or any(getattr(user.job, permission) for permission in self.may)
 
 
-DESK = ("subsidies:differences", "subsidies:recoveries", "subsidies:settlement")
+DESK = tuple(
+    f"subsidies:{name}" for name in ("differences", "recoveries", "help", "totals", "settlement")
+)
 RAIL: list[tuple[str, list[Item]]] = [
     (
         "办理",

@@ -86,6 +86,8 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "subsidies:differences-export": ({}, SEES_PEOPLE),
     "subsidies:recoveries": ({}, SEES_PEOPLE),
     "subsidies:recoveries-export": ({}, SEES_PEOPLE),
+    "subsidies:help": ({}, SEES_PEOPLE),
+    "subsidies:help-new": ({}, {"county_officer", "east_officer", "west_officer"}),
     "subsidies:settlement": ({}, SEES_PEOPLE),
     "enrollment:rosters": ({}, ROSTERS | {"west_officer", "department_user"}),
     "enrollment:rosters-new": ({}, APPLIES | {"west_officer", "department_user"}),

@@ -276,7 +276,9 @@ class Estimate(Assessed):
 class Subsidy(Assessed):
     """资助台账: people actually paid (or declared at zero) for the year; frozen once settled.
 
-    ``difference`` = paid − (due − extra): more than 0 is to be given back, less than 0 is short.
+    ``difference``: what was paid beyond ``due`` (more than 0, to be given back), or short of
+    ``due`` less ``extra`` (less than 0). Between the two it is 0: help may be paid in for somebody
+    or handed to them.
     ``recognised_after``: the identity that pays was recognised after the payment and the policy
     grants the difference (C48), so it is a settlement, not a disagreement.
     """

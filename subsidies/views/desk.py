@@ -27,6 +27,7 @@ def tabs(place: Place, current: str) -> list[dict[str, Any]]:
         "zero": f"{zero.word(place.policy_year)}名单",
         "differences": "退补差",
         "recoveries": "资助收回",
+        "help": "另行扶持",
         "settlement": "年度结算",
     }
     return [

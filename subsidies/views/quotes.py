@@ -15,7 +15,15 @@ from enrollment.models import EventRule, Person
 from enrollment.models.rules import Attribute
 from subsidies import case, freeze, quote, records
 from subsidies.forms import Question
-from subsidies.models import AmountCheck, AttributeRecord, Entitlement, EventRecord, Subsidy
+from subsidies.models import (
+    AmountCheck,
+    AttributeRecord,
+    Entitlement,
+    EventRecord,
+    ExtraHelp,
+    Subsidy,
+)
+from subsidies.views import desk
 from subsidies.views.fresh import fresh
 from subsidies.words import Words
 
@@ -87,24 +95,28 @@ def _panel(request: HttpRequest, place: Place, somebody: Person) -> dict[str, An
     words = Words(year, place.user)
     hidden = {words.names[pk] for pk in words.hidden}
     row = Subsidy.objects.filter(policy_year=year, person=somebody).first()
-    return {
-        "quote": answer,
-        "reason": words.veiled(answer.reason),
-        "category": words.veiled(answer.category or ""),
-        "department": "" if answer.category in hidden else answer.department,
-        "identities": [
-            {
-                "row": one,
-                "word": words.name(one.category_id),
-                "hidden": one.category_id in words.hidden,
-            }
-            for one in held
-        ],
-        "ledger": row,
-        "ledger_reason": words.veiled(row.reason) if row else "",
-        "ledger_as_of": fresh(year)["as_of"] if row else "",
-        "check": AmountCheck.objects.filter(policy_year=year, person=somebody).open().first(),
-    } | _records(place, somebody)
+    return (
+        {
+            "quote": answer,
+            "reason": words.veiled(answer.reason),
+            "category": words.veiled(answer.category or ""),
+            "department": "" if answer.category in hidden else answer.department,
+            "identities": [
+                {
+                    "row": one,
+                    "word": words.name(one.category_id),
+                    "hidden": one.category_id in words.hidden,
+                }
+                for one in held
+            ],
+            "ledger": row,
+            "ledger_reason": words.veiled(row.reason) if row else "",
+            "ledger_as_of": fresh(year)["as_of"] if row else "",
+            "check": AmountCheck.objects.filter(policy_year=year, person=somebody).open().first(),
+        }
+        | _records(place, somebody)
+        | _helps(place, somebody)
+    )
 
 
 def _records(place: Place, somebody: Person) -> dict[str, Any]:
@@ -140,6 +152,16 @@ def _records(place: Place, somebody: Person) -> dict[str, Any]:
             and not event.verified_at
             and records.may_verify(event, user)
         ),
+    }
+
+
+def _helps(place: Place, somebody: Person) -> dict[str, Any]:
+    """Help on top of the subsidy, and where this reader records more of it."""
+    year = place.policy_year
+    may = place.user.job.may_declare and not freeze.is_frozen(year)
+    return {
+        "helps": ExtraHelp.objects.filter(policy_year=year, person=somebody).order_by("pk"),
+        "help_url": desk.url(place, "subsidies:help-new", person=somebody.pk) if may else "",
     }
 
 
