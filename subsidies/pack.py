@@ -169,8 +169,8 @@ def _check_standard(
             yield Problem(f"{path}.amount", f"全额资助应等于个人缴费 {fee} 元，现在写的是 {amount}")
         amount = fee
     if row["method"] == Standard.Method.PERCENT and row["percent"] and row["base"]:
-        base = fees.get((first_tier, group)) if row["base"] == Standard.Base.FIRST_TIER else fee
-        computed = (base * row["percent"] / 100).quantize(_YUAN, ROUND_HALF_UP) if base else None
+        base = _base(row, fees, group, first_tier)
+        computed = _share(base, row["percent"])
         if amount is not None and computed is not None and amount != computed:
             yield Problem(
                 f"{path}.amount",
@@ -187,6 +187,46 @@ def _check_standard(
             f"资助 {amount} 元加个人缴费 {row['personal']} 元不等于筹资标准 {fee} 元",
         )
     yield from _check_funding(row, path, amount)
+
+
+def _base(
+    row: Row, fees: dict[tuple[str, str], Decimal], group: str, first_tier: str
+) -> Decimal | None:
+    """The fee that a percentage is taken of."""
+    tier = first_tier if row["base"] == Standard.Base.FIRST_TIER else row["tier"]
+    return fees.get((tier, group))
+
+
+def _share(base: Decimal | None, percent: Decimal) -> Decimal | None:
+    return (base * percent / 100).quantize(_YUAN, ROUND_HALF_UP) if base else None
+
+
+def follow_fees(tables: Tables) -> int:
+    """Let the printed yuan follow the fees; returns how many standards changed.
+
+    Full and percentage subsidies are computed anew; a fixed amount stays, and what is left to pay
+    follows it. What is not printed is not added.
+    """
+    fees = {(row["tier"], row["group"]): row["personal"] for row in tables["fees"]}
+    if not tables["groups"] or not tables["tiers"]:
+        return 0
+    ordinary, first_tier = tables["groups"][0]["name"], tables["tiers"][0]["name"]
+    changed = 0
+    for category in tables["categories"]:
+        for row in category["standards"]:
+            group = row["group"] or ordinary
+            fee, before = fees.get((row["tier"], group)), (row["amount"], row["personal"])
+            amount = row["amount"]
+            if row["method"] == Standard.Method.FULL:
+                amount = fee
+            elif row["method"] == Standard.Method.PERCENT and row["percent"] and row["base"]:
+                amount = _share(_base(row, fees, group, first_tier), row["percent"])
+            if fee is None or amount is None or amount > fee:
+                continue
+            row["amount"] = amount if row["amount"] is not None else None
+            row["personal"] = fee - amount if row["personal"] is not None else None
+            changed += before != (row["amount"], row["personal"])
+    return changed
 
 
 def _check_funding(row: Row, path: str, amount: Decimal) -> Iterator[Problem]:

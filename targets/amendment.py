@@ -24,6 +24,7 @@ from enrollment.failure import Failure
 from enrollment.models import PolicyYear, User
 from enrollment.models.rules import Department
 from enrollment.pack_format import Data, Problem, Row, Section, Tables
+from subsidies import pack as subsidies_pack
 from targets import entries, pack, pack_checks, versions
 from targets.changes import Change, changes, label_of, title_of
 from targets.models import PolicyDraft, PolicyVersion
@@ -224,6 +225,23 @@ def move(
         return f"调整{title_of(spot.section)}“{entries.shown(spot.section, rows[other])}”的顺序"
 
     return _change(policy_year, change, by=by, why=why, wait=False, address=address)
+
+
+def follow_fees(policy_year: PolicyYear, *, by: User, address: str = "") -> None:
+    """Into the 修改稿: let the printed amounts of all subsidies follow the fees.
+
+    Raises Failure where they already do.
+    """
+
+    def change(data: Data, renames: list[list[str]]) -> str:
+        tables, _ = pack.parse(data)
+        count = subsidies_pack.follow_fees(tables)
+        if not count:
+            raise Failure("nothing", "各类资助的金额和个人缴费已与缴费标准一致，没有改动")
+        data["categories"] = pack.as_data(tables)["categories"]
+        return f"按缴费标准重算 {count} 条资助标准"
+
+    _change(policy_year, change, by=by, why="", wait=True, address=address)
 
 
 def restore(

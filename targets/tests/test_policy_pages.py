@@ -191,6 +191,20 @@ def test_what_hangs_together_waits_in_the_draft_and_takes_effect_at_once(county,
     assert PolicyVersion.objects.latest("number").why == "新标准"
 
 
+def test_the_amounts_of_subsidies_can_follow_a_new_fee(county, officer):
+    save(officer, FEE, personal="400", wait="1")
+    officer.post(f"{POLICY}/draft/", {"verb": "follow"})
+    assert Standard.objects.get().amount == 190, "not before it takes effect"
+    preview = amendment.preview(county.year)
+    assert preview is not None and preview.problems == []
+    assert {(one.field, one.after) for one in preview.changes} == {
+        ("个人缴费", "400"), ("金额", "200"), ("个人缴费", "200"),
+    }  # fmt: skip
+    officer.post(f"{POLICY}/draft/", {"verb": "follow"})
+    again = amendment.preview(county.year)
+    assert again is not None and again.changes == preview.changes
+
+
 def test_a_draft_is_not_published_as_somebody_else_left_it(county, officer, signed_in):
     save(officer, FEE, personal="400", wait="1")
     save(officer, STANDARD, amount="200", personal="200")

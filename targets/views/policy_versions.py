@@ -131,6 +131,14 @@ def draft(request: HttpRequest, county: str, year: int) -> HttpResponse:
         else:
             messages.success(request, "修改稿已放弃，现行政策没有变化。")
         return redirect(_policy(place))
+    if request.method == "POST" and request.POST.get("verb") == "follow":
+        try:
+            amendment.follow_fees(place.policy_year, by=place.user, address=address)
+        except (Failure, amendment.Refused) as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, "已重算，仍在修改稿里。请核对下面的差别。")
+        return redirect("targets:policy-draft", *_args(place))
     if request.method == "POST" and form.is_valid():
         try:
             _unseen(place, request.POST.get("step", ""))
@@ -159,6 +167,7 @@ def draft(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "step": _mark(place, preview.draft) if preview else "",
         "changes": [_line(place, one) for one in preview.changes] if preview else [],
         "problems": [linked(place.policy_year, one, tables) for one in problems.values()],
+        "amounts": any(".standards[" in one.path for one in problems.values()),
         "form": form,
         "policy_url": _policy(place),
     }
