@@ -29,7 +29,7 @@ from enrollment.failure import Failure
 from enrollment.models import Level, Person, PolicyYear, Region, Roster, RosterState, User
 from enrollment.models.rules import Department, StatusKind
 from subsidies import assessment
-from targets import pack, target
+from targets import demonstration_village, pack, target
 from targets.models import TargetVersion
 
 YEAR = 2024
@@ -123,6 +123,8 @@ def load(*, tell: Tell) -> None:
     for place in PLACES:
         _load_place(place, tell)
         make_logins()
+        if place.slug == "jinzhai":
+            demonstration_village.fill(place.key, tell=tell)
 
 
 def _refuse_foreign() -> None:

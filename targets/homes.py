@@ -14,6 +14,7 @@ from enrollment import people as persons
 from enrollment.models import (
     Birth,
     Contact,
+    Enrollment,
     Household,
     Person,
     PolicyYear,
@@ -46,6 +47,8 @@ class Member:
     """The last call."""
     contact: Contact | None = None
     """Who of the grid calls."""
+    registered: bool = False
+    """Registered this year and not yet paid for."""
 
     @property
     def person(self) -> Person:
@@ -138,6 +141,11 @@ def homes(
     told = _births(policy_year, ids)
     calls = visits.last(policy_year, ids)
     callers = visits.contacts_of(policy_year, ids)
+    registered = set(
+        Enrollment.objects.filter(policy_year=policy_year, person__in=ids).values_list(
+            "person", flat=True
+        )
+    )
     words = identities(policy_year, ids, viewer, on=day)
     by_home: dict[int, list[Member]] = {}
     for line in lines:
@@ -156,6 +164,8 @@ def homes(
                 birth.mother_name if birth else "",
                 calls.get(person.pk),
                 callers.get(person.pk),
+                # A payment makes the enrolment too: of a past moment it says nothing.
+                until is None and person.pk in registered and not line.insured,
             )
         )
     return [

@@ -103,6 +103,7 @@ def home(request: HttpRequest, county: str, year: int, name: str, pk: int) -> Ht
         "slip_url": url_of(request, place, "targets:visits-slips", home=str(anchor.pk)),
         "next_url": next_url,
         "previous_url": home_url(request, place, name, before["anchor"]) if before else "",
+        "may_register": place.user.job.registers,
         "at": at,
         "of": len(order),
         "form": form if form is not None and form.fields["persons"].choices else None,  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from enrollment.access import Place, enter
 from enrollment.models import Contact, Person, Status
 from enrollment.models.people import PersonQuerySet
 from enrollment.templatetags.figures import rate as percent
+from subsidies.models import AmountCheck
 from targets import homes as households
 from targets import progress as figures
 from targets import worklist
@@ -89,6 +90,13 @@ def village(request: HttpRequest, county: str, year: int) -> HttpResponse:
             }
             for (kind, word), number in zip(questions.KINDS.items(), asked.values(), strict=True)
         ],
+        "checks": AmountCheck.objects.visible_to(place.user)
+        .in_region(place.region)
+        .filter(policy_year=place.policy_year, answered_at__isnull=True)
+        .open()
+        .count(),
+        "checks_url": reverse("subsidies:checks", args=[county, year])
+        + f"?{urlencode({'region': place.region.key})}",
         "due": _due(place),
         "due_url": url_of(request, place, "targets:worklist", worklist.MISSING, visit="due"),
         "visits_url": url_of(request, place, "targets:visits"),
