@@ -112,14 +112,25 @@ def check(
 def case_of(policy_year: PolicyYear, person: Person, wish: Wish) -> case.Case:
     """What the rule is asked: what is on record, with what is wished instead."""
     known = case.of_person(policy_year, person)
+    happened = wish.event_date or (person.birth if wish.event and _from_birth(wish.event) else None)
     return replace(
         known,
+        paid_on=max(known.paid_on, happened) if happened else known.paid_on,
         tier=wish.tier,
         group=wish.group,
         event=wish.event or known.event,
         event_date=wish.event_date if wish.event else known.event_date,
         verified=known.verified if wish.event is None else not wish.event.needs_verification,
     )
+
+
+def standing_case(policy_year: PolicyYear, person: Person) -> case.Case:
+    """What is on record; nobody pays before what their case rests on has happened."""
+    known = case.of_person(policy_year, person)
+    happened = known.event_date or (
+        person.birth if known.event and _from_birth(known.event) else None
+    )
+    return replace(known, paid_on=max(known.paid_on, happened)) if happened else known
 
 
 def preview(

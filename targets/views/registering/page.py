@@ -28,7 +28,7 @@ from enrollment.models import (
     Status,
 )
 from enrollment.registration import eligibility, enrolling, households, persons
-from subsidies import case, quote, registering
+from subsidies import quote, registering
 from subsidies.words import Words
 from targets.registering import NEW_HOUSEHOLD, RELATIONS, Enrolling, Newcomer, read
 
@@ -441,7 +441,7 @@ def _of_person(request: HttpRequest, place: Place, person: Person) -> dict[str, 
         "waiting": waiting,
         "closed": bool(refusal) or record is not None or verdict.insured,
         "channels": registering.channels(year, record.registration) if record and waiting else [],
-        "owed_now": quote.quote(year, case.of_person(year, person)) if waiting else None,
+        "owed_now": quote.quote(year, registering.standing_case(year, person)) if waiting else None,
     }
 
 
