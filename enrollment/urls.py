@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from enrollment.views import accounts, audit, directory, questions, regions, residents, sign_in
+from enrollment.views import (
+    accounts,
+    audit,
+    audit_export,
+    directory,
+    questions,
+    regions,
+    residents,
+    sign_in,
+)
 from enrollment.views.rosters import actions, files, listing, page, upload
 
 app_name = "enrollment"
@@ -16,7 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("keep-alive/", sign_in.keep_alive, name="keep-alive"),
     path("<str:county>/<int:year>/residents/", residents.residents, name="residents"),
     path("<str:county>/<int:year>/audit/", audit.audit, name="audit"),
-    path("<str:county>/<int:year>/audit/export/", audit.export, name="audit-export"),
+    path("<str:county>/<int:year>/audit/export/", audit_export.export, name="audit-export"),
     path("<str:county>/<int:year>/regions/", regions.regions, name="regions"),
     path("<str:county>/<int:year>/regions/<str:key>/", regions.one, name="regions-one"),
     path("<str:county>/<int:year>/regions/<str:key>/new/", regions.new, name="regions-new"),

@@ -193,7 +193,7 @@ def _missing(policy_year: PolicyYear, region: Region, at: datetime) -> dict[int,
         few="" if region.level == Level.COUNTY else FEW.format(scope=scope),
         having=insured.MEMBERS_HAVING.format(rule=insured.RULE.format(cut="%(cut)s")),
     )
-    values = {
+    values: dict[str, Any] = {
         "year": policy_year.pk,
         "county": policy_year.county_id,
         "region": region.pk,
