@@ -306,6 +306,15 @@ def _store_regions(
                 Problem(f"regions[{number}].parent", "所属乡镇须写在它的村（社区）之前")
             )
             continue
+        if region.parent_id not in (None, parent.pk):
+            # The facts of its people would stay behind: moving a village is a verb of its own.
+            writer.problems.append(
+                Problem(
+                    f"regions[{number}].parent",
+                    f"“{region.name}”在系统里属于{region.parent}；请先在行政区划页划转",
+                )
+            )
+            continue
         other = named.get((parent.pk, row["name"]), row["key"])
         if other != row["key"]:
             writer.problems.append(

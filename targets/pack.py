@@ -16,7 +16,7 @@ from enrollment import pack as enrollment_pack
 from enrollment.models import PolicyYear
 from enrollment.pack_format import Data, Problem, Reader, Row, Tables, Writer, fetch, to_data
 from subsidies import pack as subsidies_pack
-from targets import changes, pack_checks, versions
+from targets import changes, pack_checks, page_edits, versions
 from targets.models import TargetVersion
 from targets.pack_sections import OWN, SECTIONS, TARGETS
 
@@ -62,6 +62,8 @@ class Loaded:
     year: int
     changed: bool
     differences: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    """What the pages about places and words had added, and still says."""
 
 
 # ------------------------------------------------------------------ reading
@@ -117,7 +119,8 @@ def as_data(tables: Tables) -> Data:
 def load(packs: list[Pack], *, yes: bool = False) -> list[Loaded]:
     """Load all packs in one transaction; nothing is written if one of them is refused.
 
-    A year whose values were edited on the page since is overwritten only with ``yes``.
+    A year whose values were edited on the page since is overwritten only with ``yes``; names and
+    aliases of places, and departments' words, are kept as ``page_edits`` says.
     Raises PackError or EditedSince.
     """
     with transaction.atomic():
@@ -126,23 +129,33 @@ def load(packs: list[Pack], *, yes: bool = False) -> list[Loaded]:
 
 def _load_one(pack: Pack, *, yes: bool) -> Loaded:
     existing = enrollment_pack.lock_year(pack.tables)
-    wanted = pack.data
     before = fetch_tables(existing) if existing else {}
+    wanted: Tables = pack.tables
+    kept: list[str] = []
+    edited = False
+    if existing is not None and (last := _last_loaded(existing)) is not None:
+        # Edited is what differs from the last pack beyond what is kept anyway.
+        same, _ = page_edits.keep(last=last, now=before, wanted=last)
+        edited = as_data(before) != as_data(same)
+        wanted, kept = page_edits.keep(last=last, now=before, wanted=pack.tables)
+    elif existing is not None and existing.pack_text:
+        edited = True
+    else:
+        wanted, kept = _with_places_kept(pack.tables)
     head = pack.tables["year"][0]
     if existing is not None:
         refuse_frozen(existing, file=pack.file)
-        if as_data(before) == wanted:
+        if as_data(before) == as_data(wanted):
             _remember(existing, pack)
-            return Loaded(pack.file, head["county"], head["year"], changed=False)
-        edited = existing.pack_text and as_data(before) != _last_loaded(existing)
+            return Loaded(pack.file, head["county"], head["year"], changed=False, kept=kept)
         if edited and not yes:
-            found = changes.changes(before, pack.tables)
+            found = changes.changes(before, wanted)
             raise EditedSince(pack.file, [str(change) for change in found])
         if existing.has_rules:
             versions.catch_up(existing, text=text_of(before))
-    policy_year = store(pack.tables, existing, file=pack.file)
+    policy_year = store(wanted, existing, file=pack.file)
     _remember(policy_year, pack)
-    made = changes.changes(before, pack.tables)
+    made = changes.changes(before, wanted)
     audit.record(
         "load_policy",
         by=None,
@@ -150,6 +163,7 @@ def _load_one(pack: Pack, *, yes: bool) -> Loaded:
         subject=str(policy_year),
         pack=Path(pack.file).name,
         changes=len(made),
+        kept=len(kept),
     )
     versions.record(policy_year, text=dump(policy_year), source=versions.Source.PACK)
     policy_year.bump()
@@ -159,6 +173,7 @@ def _load_one(pack: Pack, *, yes: bool) -> Loaded:
         head["year"],
         changed=True,
         differences=[str(change) for change in made],
+        kept=kept,
     )
 
 
@@ -211,12 +226,24 @@ def remember(policy_year: PolicyYear, *, name: str, text: str) -> None:
     )
 
 
-def _last_loaded(policy_year: PolicyYear) -> Data:
-    """What the last loaded pack said; a pack an older version accepted counts as edited since."""
+def _with_places_kept(tables: Tables) -> tuple[Tables, list[str]]:
+    """A year's first pack, with what the pages changed of places since the county's last one."""
+    years = PolicyYear.objects.filter(county__key=tables["county"][0]["key"]).exclude(pack_text="")
+    latest = years.order_by("-year").first()
+    last = _last_loaded(latest) if latest else None
+    if latest is None or last is None:
+        return tables, []
+    return page_edits.keep(last={**last, "categories": []}, now=fetch_tables(latest), wanted=tables)
+
+
+def _last_loaded(policy_year: PolicyYear) -> Tables | None:
+    """What the last loaded pack said; None without one, or where it is read no more."""
+    if not policy_year.pack_text:
+        return None
     try:
-        return read(policy_year.pack_text, file=policy_year.pack_name).data
+        return read(policy_year.pack_text, file=policy_year.pack_name).tables
     except PackError:
-        return {}
+        return None
 
 
 def _refuse_issued_changes(policy_year: PolicyYear, tables: Tables, *, file: str) -> None:

@@ -10,9 +10,11 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
+from enrollment import regions
 from enrollment.failure import Failure
 from enrollment.models import Person, PolicyYear, Region, Status
 from enrollment.models.rules import StatusKind, Tier, Window
+from subsidies.models import Category, DepartmentAlias
 from targets import pack, pack_warnings
 from targets.models import Target, TargetVersion
 from targets.target import half_up
@@ -349,6 +351,58 @@ class TestLoading:
         assert load(yes=True).changed
         assert not load().changed
 
+    def test_what_the_pages_added_to_places_and_words_is_kept(self):
+        load()
+        town = Region.objects.get(key="990000101")
+        regions.rename(town, name="新甲镇", by=None)
+        regions.add_alias(Region.objects.get(key="990000102"), alias="乙公社", by=None)
+        poor = Category.objects.get()
+        Category.objects.update(aliases=[*poor.aliases, "困难户"])
+        DepartmentAlias.objects.create(category=poor, department=poor.department, name="低保在册")
+        again = load()
+        assert not again.changed, "the pack says nothing new, and nothing is asked"
+        changed = load(
+            SMALL.replace("fiscal = 640", "fiscal = 641").replace(
+                'aliases = ["甲乡"]', 'aliases = ["甲乡", "甲社"]'
+            )
+        )
+        assert changed.changed
+        assert changed.kept == [
+            "行政区划“新甲镇”·名称：保留页面上的“新甲镇”",
+            "行政区划“新甲镇”·别名：保留页面上增加的甲镇",
+            "行政区划“乙镇”·别名：保留页面上增加的乙公社",
+            "资助对象类别“低保对象”·别名：保留页面上增加的困难户",
+            "资助对象类别“低保对象”·部门叫法：保留页面上增加的低保在册",
+        ]
+        town.refresh_from_db()
+        assert (town.name, set(town.aliases)) == ("新甲镇", {"甲镇", "甲乡", "甲社"})
+        assert Region.objects.get(key="990000102").aliases == ["乙公社"]
+        assert "困难户" in Category.objects.get().aliases
+        assert DepartmentAlias.objects.filter(name="低保在册").exists()
+
+    def test_a_place_renamed_by_the_newer_pack_keeps_the_pages_name_as_an_alias(self):
+        load()
+        town = Region.objects.get(key="990000101")
+        regions.rename(town, name="新甲镇", by=None)
+        load(SMALL.replace('name = "甲镇"', 'name = "大甲镇"'))
+        town.refresh_from_db()
+        assert town.name == "大甲镇"
+        assert set(town.aliases) == {"甲镇", "甲乡", "新甲镇"}
+
+    def test_an_alias_taken_off_on_the_page_stays_off(self):
+        load()
+        regions.remove_alias(Region.objects.get(key="990000101"), alias="甲乡", by=None)
+        changed = load(SMALL.replace("fiscal = 640", "fiscal = 641"))
+        assert changed.kept == ["行政区划“甲镇”·别名：页面上去掉的甲乡不再加回"]
+        assert Region.objects.get(key="990000101").aliases == []
+
+    def test_the_next_years_first_pack_keeps_them_too(self):
+        load()
+        regions.rename(Region.objects.get(key="990000101"), name="新甲镇", by=None)
+        later = SMALL.replace("2024", "2025").replace("2023", "2024")
+        load(later.replace("2025-02-29", "2025-02-28"))
+        assert Region.objects.get(key="990000101").name == "新甲镇"
+
     def test_issued_numbers_are_frozen(self):
         load()
         with pytest.raises(pack.PackError, match="示例.toml") as caught:
@@ -410,7 +464,9 @@ class TestCommands:
         assert code == 0
         (loaded,) = json.loads(out)["packs"]
         assert loaded.pop("warnings")
-        assert loaded == {"file": str(path), "county": "990000", "year": 2024, "changed": True}
+        assert loaded == {
+            "file": str(path), "county": "990000", "year": 2024, "changed": True, "kept": [],
+        }  # fmt: skip
         assert "没有变动" in run("load_policy", str(path))[1]
 
     def test_problems_go_to_standard_error(self, tmp_path):

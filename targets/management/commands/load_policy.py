@@ -46,6 +46,7 @@ class Command(PortalCommand):
                 "county": item.county,
                 "year": item.year,
                 "changed": item.changed,
+                "kept": item.kept,
                 "warnings": found,
             }
             for item, found in zip(loaded, warnings, strict=True)
@@ -54,6 +55,7 @@ class Command(PortalCommand):
         for item, found in zip(loaded, warnings, strict=True):
             word = f"已载入，{len(item.differences)} 处变动" if item.changed else "没有变动"
             lines.append(f"{item.file}：{item.county} {item.year} 年度，{word}")
+            lines += [f"  {sentence}" for sentence in item.kept]
             lines += [f"  请留意 {line}" for line in found]
         self.answer({"packs": result}, "\n".join(lines))
 
