@@ -11,7 +11,7 @@ from enrollment.documents import mask
 from enrollment.models import PolicyYear, Region, User
 from enrollment.sheets import DAY, MONEY, WHOLE, Column, Sheet
 from enrollment.vault import vault
-from subsidies import grounds
+from subsidies import assessment, grounds
 from subsidies.models import Recovery
 from subsidies.words import Words
 
@@ -28,6 +28,8 @@ def write(
     target: IO[bytes], policy_year: PolicyYear, region: Region, *, viewer: User | None = None
 ) -> int:
     """Write the region's list as a workbook, decided or not; returns how many stand in it."""
+    if viewer is None:
+        assessment.catch_up(policy_year)
     sheet = Sheet(
         f"{region.path}{policy_year.year}年度城乡居民基本医疗保险资助收回名单",
         f"政府已资助、后来的名单表明不应资助的人员　"

@@ -13,6 +13,7 @@ from subsidies.views import (
     records,
     recoveries,
     settlement,
+    totals,
     words,
     zero,
 )
@@ -50,5 +51,7 @@ urlpatterns: list[URLPattern] = [
     path("<str:county>/<int:year>/recoveries/export/", recoveries.export, name="recoveries-export"),
     path("<str:county>/<int:year>/help/", help.page, name="help"),
     path("<str:county>/<int:year>/help/new/", help.new, name="help-new"),
+    path("<str:county>/<int:year>/totals/", totals.page, name="totals"),
+    path("<str:county>/<int:year>/totals/export/", totals.export, name="totals-export"),
     path("<str:county>/<int:year>/settlement/", settlement.page, name="settlement"),
 ]

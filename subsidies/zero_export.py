@@ -13,7 +13,7 @@ from enrollment.models import Person, PolicyYear, Region, User
 from enrollment.models.rules import Tier
 from enrollment.sheets import DAY, MONEY, WHOLE, Column, Sheet
 from enrollment.vault import vault
-from subsidies import grounds, zero
+from subsidies import assessment, case, grounds, zero
 from subsidies.words import Words
 
 COLUMNS = (
@@ -30,13 +30,17 @@ def write(
     policy_year: PolicyYear,
     region: Region,
     *,
-    on: datetime.date,
+    on: datetime.date | None = None,
     viewer: User | None = None,
 ) -> int:
     """Write the region's list as a workbook, not yet declared first; returns how many stand in it.
 
-    Without a viewer (a command) sensitive identities have their names.
+    Without a day: the likely one. Without a viewer (a command) sensitive identities have their
+    names.
     """
+    if viewer is None:
+        assessment.catch_up(policy_year)
+    on = on or min(case.likely_day(policy_year), timezone.localdate())
     word = zero.word(policy_year)
     office = policy_year.proxy_office or "政策未规定"
     sheet = Sheet(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear, Region, User
-from subsidies import ledger, zero_export
+from subsidies import differences_export, ledger, recovery_export, totals, zero_export
 from subsidies.names import Names
 from subsidies.words import Words
 from targets import exports, official, uncovered
@@ -143,8 +143,21 @@ def _ledger(
 def _zero(
     target: IO[bytes], policy_year: PolicyYear, region: Region, chosen: Chosen, ending: str
 ) -> int:
-    on = timezone.localdate(chosen.until) if chosen.until else timezone.localdate()
+    on = timezone.localdate(chosen.until) if chosen.until else None
     return zero_export.write(target, policy_year, region, on=on)
+
+
+def _plain(
+    write: Callable[[IO[bytes], PolicyYear, Region], int],
+) -> Write:
+    """A list without choices."""
+
+    def written(
+        target: IO[bytes], policy_year: PolicyYear, region: Region, chosen: Chosen, ending: str
+    ) -> int:
+        return write(target, policy_year, region)
+
+    return written
 
 
 def _uncovered(
@@ -211,13 +224,37 @@ LISTS: list[Listing] = [
         endings=("xlsx", "csv"),
     ),
     Listing(
-        "zero",
+        "zero-declaration",
         "零申报（代缴）名单",
         "个人应缴 0 元的人，是否已申报、为何未申报",
         _zero,
         "subsidies:zero",
         export="subsidies:zero-export",
         takes=frozenset({Choice.UNTIL}),
+    ),
+    Listing(
+        "differences",
+        "退补差名单",
+        "已缴和应缴不一致的人：应退、应补、已退补和待退补",
+        _plain(differences_export.write),
+        "subsidies:differences",
+        export="subsidies:differences-export",
+    ),
+    Listing(
+        "recovery",
+        "资助收回名单",
+        "资助以后又在去世、职工参保、在外参保等名单里的人，和处理结果",
+        _plain(recovery_export.write),
+        "subsidies:recoveries",
+        export="subsidies:recoveries-export",
+    ),
+    Listing(
+        "subsidy-totals",
+        "资助测算和结算",
+        "各单位分资助身份、档次的人数、金额和资金来源，测算和结算并列",
+        _plain(totals.write),
+        "subsidies:totals",
+        export="subsidies:totals-export",
     ),
 ]
 

@@ -88,6 +88,8 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "subsidies:recoveries-export": ({}, SEES_PEOPLE),
     "subsidies:help": ({}, SEES_PEOPLE),
     "subsidies:help-new": ({}, {"county_officer", "east_officer", "west_officer"}),
+    "subsidies:totals": ({}, SEES_PEOPLE),
+    "subsidies:totals-export": ({}, SEES_PEOPLE),
     "subsidies:settlement": ({}, SEES_PEOPLE),
     "enrollment:rosters": ({}, ROSTERS | {"west_officer", "department_user"}),
     "enrollment:rosters-new": ({}, APPLIES | {"west_officer", "department_user"}),

@@ -28,6 +28,7 @@ def tabs(place: Place, current: str) -> list[dict[str, Any]]:
         "differences": "退补差",
         "recoveries": "资助收回",
         "help": "另行扶持",
+        "totals": "测算与结算",
         "settlement": "年度结算",
     }
     return [

@@ -121,7 +121,10 @@ def test_export_table(cast, run, tmp_path):
         "deducted_insured",
         "ledger",
         "uncovered",
-        "zero",
+        "zero-declaration",
+        "differences",
+        "recovery",
+        "subsidy-totals",
     ]
 
 
