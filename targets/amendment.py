@@ -130,9 +130,9 @@ def _merged(base: Tables, mine: Tables, now: Tables) -> Tables:
 
 
 def _known(section: Section, row: Row, number: int) -> Any:
-    if section.single:
-        return ()
-    return label_of(section, row) or number
+    if section.natural != ("order",):
+        return tuple(row[name] for name in section.natural)
+    return () if section.single else label_of(section, row) or number
 
 
 # ------------------------------------------------------------------ changing

@@ -83,9 +83,13 @@ def title_of(section: Section) -> str:
 
 
 def label_of(section: Section, row: Row) -> str:
-    """By what a rule is known: its natural key, or its text."""
+    """What a rule is called on a page: its names, or its text."""
     if section.single:
         return ""
+    said = {"not_stated": "question", "forms": "title"}.get(section.key)
+    if said:
+        text = row[said].replace("\n", "")
+        return text if len(text) <= 40 else f"{text[:40]}…"
     if section.natural != ("order",):
         return " · ".join(str(row[name]) for name in section.natural if row[name] is not None)
     for name in (*_TITLES, "heading", "tier", "instrument", "goal"):
@@ -250,7 +254,9 @@ def _same_but_name(section: Section, old: Row, new: Row) -> bool:
 
 
 def _same_name(section: Section, old: Row, new: Row) -> bool:
-    return label_of(section, old) == label_of(section, new)
+    if section.natural == ("order",):
+        return label_of(section, old) == label_of(section, new)
+    return all(old[name] == new[name] for name in section.natural)
 
 
 def reference_names(tables: Tables, model: type[models.Model]) -> Iterable[tuple[str, str]]:

@@ -61,9 +61,9 @@ class Section:
     tables: tuple[str, ...] = ()
 
 
-def outline(policy_year: PolicyYear) -> list[Section]:
+def outline(policy_year: PolicyYear, tables: Tables | None = None) -> list[Section]:
     """All rules of the year, section by section in the order of a notice."""
-    tables = pack.fetch_tables(policy_year)
+    tables = tables or pack.fetch_tables(policy_year)
     for section in SECTIONS:
         _number(section, tables[section.key], section.key)
     names = dict(Region.objects.filter(county=policy_year.county_id).values_list("key", "name"))

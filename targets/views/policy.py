@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from enrollment import audit
 from enrollment.access import Place, enter
 from enrollment.models import PolicyYear
-from enrollment.pack_format import Problem
+from enrollment.pack_format import Problem, Tables
 from targets import opening, pack, pack_checks, pack_warnings
 from targets import policy as rules
 from targets.changes import title_of
@@ -25,7 +25,8 @@ def policy(request: HttpRequest, county: str, year: int) -> HttpResponse:
     policy_year = place.policy_year
     keeps = place.user.job.keeps_policy
     editable = keeps and policy_year.state in (PolicyYear.State.ACTIVE, PolicyYear.State.DRAFT)
-    outline = rules.outline(policy_year) if policy_year.has_rules else []
+    tables = pack.fetch_tables(policy_year) if policy_year.has_rules else {}
+    outline = rules.outline(policy_year, tables) if tables else []
     sections = outline if editable else [section for section in outline if section.rows]
     count = sum(len(section.rows) for section in sections)
     open_ = sum(rule.open for section in sections for rule in section.rows)
@@ -52,7 +53,7 @@ def policy(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "is_draft": policy_year.state == PolicyYear.State.DRAFT,
     }
     if editable and sections:
-        context |= _checks(place)
+        context |= _checks(place, tables)
     return render(request, "targets/policy.html", context)
 
 
@@ -77,9 +78,8 @@ def _block(place: Place, section: rules.Section, editable: bool) -> dict[str, An
     }
 
 
-def _checks(place: Place) -> dict[str, Any]:
+def _checks(place: Place, tables: Tables) -> dict[str, Any]:
     """What is wrong, what somebody should look at, and what waits to take effect."""
-    tables = pack.fetch_tables(place.policy_year)
 
     def shown(problems: list[Problem]) -> list[dict[str, str]]:
         return [linked(place.policy_year, one, tables) for one in problems]

@@ -211,7 +211,7 @@ def _save(
     except Failure as failure:
         entry.form.add_error(None, failure.message)
         return _entry(request, place, spot, working, entry, row, **shown)
-    messages.success(request, _said(version))
+    messages.success(request, _said(place, version))
     if spot.is_new and any(not is_inline(child) for child in spot.section.children):
         # What comes below it can be written now.
         return redirect(_url(place, spot.entry(len(spot.rows(working.tables)) + 1)))
@@ -250,16 +250,18 @@ def _rearrange(
     except Failure as failure:
         messages.error(request, failure.message)
         return redirect(_url(place, spot))
-    messages.success(request, _said(version))
+    messages.success(request, _said(place, version))
     return redirect(_back(place, spot))
 
 
 # ------------------------------------------------------------------ words and links
 
 
-def _said(version: PolicyVersion | None) -> str:
+def _said(place: Place, version: PolicyVersion | None) -> str:
     if version is None:
         return "已存入修改稿，还没有生效。改完后请到“修改稿”核对差别，使它一起生效。"
+    if place.policy_year.state == PolicyYear.State.DRAFT:
+        return f"已保存（第 {version.number} 版）。这一年度还在起草，启用后才起作用。"
     return f"已保存并生效（第 {version.number} 版），资助核定和进度随后按新规定重新计算。"
 
 
@@ -267,7 +269,11 @@ def _answer(place: Place, spot: Spot, working: amendment.Working, label: str) ->
     name = f"“{label}”" if label else ""
     if spot.is_new:
         return f"在{_county_year(place)}的{title_of(spot.section)}里新增一条。"
-    effect = "存入修改稿，生效后才起作用" if working.draft else "保存后立即生效"
+    effect = "保存后立即生效"
+    if working.draft:
+        effect = "存入修改稿，生效后才起作用"
+    elif place.policy_year.state == PolicyYear.State.DRAFT:
+        effect = "这一年度还在起草，启用后才起作用"
     return f"{_county_year(place)}的{title_of(spot.section)}{name}；{effect}，原来的值留在历史里。"
 
 
