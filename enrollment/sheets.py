@@ -18,7 +18,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import IO
+from itertools import islice, zip_longest
+from typing import IO, Any
 
 from openpyxl import Workbook
 from openpyxl.styles import Alignment, Border, Font, Side
@@ -28,6 +29,8 @@ from enrollment import demo
 from enrollment.failure import Failure
 
 Value = str | int | Decimal | date | None
+# What stands before a text, before a number, and after the row number, column by column.
+Cells = Sequence[tuple[str, str, str]]
 
 TEXT, WHOLE, MONEY, DAY = "@", "0", "#,##0.00", "yyyy-mm-dd"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -137,51 +140,74 @@ class _Lines:
             ([column.title for column in self.sheet.columns], self.styles["heading"]),
         ]
         yield "".join(
-            self.row(number, values, self.cells(styles))
+            _block(number, [values], self.cells(styles))
             for number, (values, styles) in enumerate(above, 1)
         )
-        cells, held = self.cells(self.styles["body"]), []
-        for line, values in enumerate(self.sheet.rows, len(above) + 1):
-            held.append(self.row(line, values, cells))
-            if len(held) == CHUNK:
-                yield self._out(held)
-        yield self._out(held)
+        cells, rows, line = self.cells(self.styles["body"]), iter(self.sheet.rows), len(above) + 1
+        while held := list(islice(rows, CHUNK)):
+            self.count += len(held)
+            if self.count > MOST - TOPS:
+                raise Failure(
+                    "too_many_rows", f"名单超过 {MOST - TOPS:,} 人，一个工作表放不下；请分乡镇导出"
+                )
+            yield _block(line, held, cells)
+            line += len(held)
 
-    def _out(self, held: list[str]) -> str:
-        """These rows as one text, counted."""
-        self.count += len(held)
-        if self.count > MOST - TOPS:
-            raise Failure(
-                "too_many_rows", f"名单超过 {MOST - TOPS:,} 人，一个工作表放不下；请分乡镇导出"
-            )
-        text = "".join(held)
-        held.clear()
-        return text
-
-    def cells(self, styles: Sequence[int]) -> list[tuple[str, str, str]]:
+    def cells(self, styles: Sequence[int]) -> Cells:
         """What stands before a text, before a number, and after the row number."""
         return [
             (f'<c r="{letter}', f'" s="{style}" t="inlineStr"><is><t>', f'" s="{style}"><v>')
             for letter, style in zip(self.letters, styles, strict=True)
         ]
 
-    def row(
-        self, number: int, values: Sequence[Value], cells: Sequence[tuple[str, str, str]]
-    ) -> str:
-        """One <row>; empty cells are left out."""
-        parts = [f'<row r="{number}">']
-        for value, (cell, text, figure) in zip(values, cells, strict=False):
-            if type(value) is str:
-                if value:
-                    if _ODD.search(value):
-                        value = _escaped(value)
-                    parts.append(f"{cell}{number}{text}{value}</t></is></c>")
-            elif value is not None:
-                if type(value) is date:
-                    value = value.toordinal() - EPOCH
-                parts.append(f"{cell}{number}{figure}{value}</v></c>")
-        parts.append("</row>")
-        return "".join(parts)
+
+def _block(first: int, rows: Sequence[Sequence[Value]], cells: Cells) -> str:
+    """These rows as <row>s, numbered from ``first``; empty cells are left out.
+
+    Made a column at a time: what sort of cells it has is asked once for all its rows.
+    """
+    numbers = [str(number) for number in range(first, first + len(rows))]
+    columns = [
+        _column(column, numbers, cell)
+        for column, cell in zip(zip_longest(*rows), cells, strict=False)
+    ]
+    bodies = map("".join, zip(*columns, strict=True))
+    return "".join(
+        [f'<row r="{number}">{body}</row>' for number, body in zip(numbers, bodies, strict=True)]
+    )
+
+
+def _column(
+    values: Sequence[Value], numbers: Sequence[str], cell: tuple[str, str, str]
+) -> list[str]:
+    start, text, figure = cell
+    sorts = set(map(type, values))
+    empty = type(None) in sorts
+    sorts.discard(type(None))
+    if sorts <= {str}:
+        texts: Sequence[Any] = [value or "" for value in values] if empty else values
+        if _ODD.search("".join(texts)):
+            texts = [_escaped(value) if _ODD.search(value) else value for value in texts]
+        return [
+            f"{start}{number}{text}{value}</t></is></c>" if value else ""
+            for value, number in zip(texts, numbers, strict=True)
+        ]
+    if str not in sorts:
+        figures: Sequence[Any] = values
+        if date in sorts:
+            figures = [
+                value.toordinal() - EPOCH if type(value) is date else value for value in values
+            ]
+        return [
+            "" if value is None else f"{start}{number}{figure}{value}</v></c>"
+            for value, number in zip(figures, numbers, strict=True)
+        ]
+    # Texts and figures in one column: each as it is.
+    return [
+        made
+        for value, number in zip(values, numbers, strict=True)
+        for made in _column([value], [number], cell)
+    ]
 
 
 def _escaped(text: str) -> str:
