@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import BigIntegerField, Case, Count, F, Min, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce
 from django.db.models.query import QuerySet
@@ -92,7 +94,7 @@ class Home:
 
 
 def keys(listed: PersonQuerySet, policy_year: PolicyYear, *, sort: str = HOUSE) -> QuerySet:
-    """The homes of the people of a list, in order: {home, anchor, listed} each."""
+    """The homes of the people of a list, in order: {home, anchor, listed, people} each."""
     home = Coalesce("household_id", F("pk") * -1, output_field=BigIntegerField())
     found = (
         listed.order_by()
@@ -101,6 +103,7 @@ def keys(listed: PersonQuerySet, policy_year: PolicyYear, *, sort: str = HOUSE) 
         .annotate(
             anchor=Min("pk"),
             listed=Count("pk"),
+            people=ArrayAgg("pk"),
             place=Min("town_id"),
             spot=Min("village_id"),
             number=Min("household__number"),
@@ -116,8 +119,7 @@ def keys(listed: PersonQuerySet, policy_year: PolicyYear, *, sort: str = HOUSE) 
 
 
 def homes(
-    rows: Iterable[dict[str, int]],
-    listed: PersonQuerySet,
+    rows: Iterable[dict[str, Any]],
     policy_year: PolicyYear,
     viewer: User,
     *,
@@ -133,7 +135,7 @@ def homes(
         .select_related("village", "town", "household")
         .order_by(Case(When(relation="户主", then=0), default=1), "birth", "pk")
     )
-    on_list = set(listed.filter(here).values_list("pk", flat=True))
+    on_list = {pk for row in wanted for pk in row["people"]}
     day = timezone.localdate(until or timezone.now())
     event = births.rule(policy_year)
     lines = persons.lines(found, policy_year, viewer, until=until)

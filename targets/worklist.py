@@ -50,29 +50,30 @@ WITH here AS MATERIALIZED (
            coalesce(person.on_roll_from <= %(base)s AND (person.on_roll_to IS NULL
                     OR person.on_roll_to > %(base)s), FALSE) AS in_base
     FROM enrollment_person person
-    WHERE person.county_id = %(county)s AND person.{scope} = %(region)s
+    WHERE person.county_id = %(county)s {scope}
         AND (person.on_roll_to IS NULL OR person.on_roll_to > least(%(base)s, %(day)s::date))
 ), paid AS MATERIALIZED (
-    SELECT payment.person_id FROM enrollment_payment payment
+    SELECT payment.person_id FROM enrollment_payment payment {paid_here}
     WHERE payment.policy_year_id = %(year)s AND payment.withdrawn_at IS NULL
-        AND payment.paid_at <= %(cut)s {paid_here}
+        AND payment.paid_at <= %(cut)s
     GROUP BY payment.person_id HAVING {rule}
 ), told AS MATERIALIZED (
     SELECT status.person_id, bool_or(kind.bucket = ANY(%(taken_out)s)) AS taken_out,
            bool_or(kind.bucket IN ('elsewhere', 'covered')) AS explained
-    FROM enrollment_status status JOIN enrollment_statuskind kind ON kind.id = status.kind_id
-    WHERE status.policy_year_id = %(year)s {told_here}
+    FROM enrollment_status status {told_here}
+    JOIN enrollment_statuskind kind ON kind.id = status.kind_id
+    WHERE status.policy_year_id = %(year)s
     GROUP BY status.person_id
 ), before AS MATERIALIZED (
     SELECT person_id, bool_or(year = %(last_year)s) AS last_year FROM (
-        SELECT cover.person_id, past.year FROM enrollment_cover cover
+        SELECT cover.person_id, past.year FROM enrollment_cover cover {cover_here}
         JOIN enrollment_policyyear past ON past.id = cover.policy_year_id
-        WHERE past.county_id = %(county)s AND past.year <= %(last_year)s {cover_here}
+        WHERE past.county_id = %(county)s AND past.year <= %(last_year)s
         UNION ALL
-        SELECT payment.person_id, past.year FROM enrollment_payment payment
+        SELECT payment.person_id, past.year FROM enrollment_payment payment {paid_here}
         JOIN enrollment_policyyear past ON past.id = payment.policy_year_id
         WHERE past.county_id = %(county)s AND past.year <= %(last_year)s
-            AND payment.withdrawn_at IS NULL {paid_here}
+            AND payment.withdrawn_at IS NULL
         GROUP BY payment.person_id, past.year HAVING {rule}
     ) earlier GROUP BY person_id
 ), held AS MATERIALIZED (
@@ -84,11 +85,11 @@ WITH here AS MATERIALIZED (
                    WHERE past.county_id = %(county)s AND past.year = %(last_year)s
                        AND former.person_id = identity.person_id
                )) IS TRUE AS new_identity
-    FROM subsidies_entitlement identity
+    FROM subsidies_entitlement identity {held_here}
     JOIN subsidies_category category ON category.id = identity.category_id
     WHERE identity.policy_year_id = %(year)s AND category.purpose = 'subsidy'
         AND identity.removed_on IS NULL
-        AND (identity.valid_to IS NULL OR identity.valid_to >= %(holds_on)s) {held_here}
+        AND (identity.valid_to IS NULL OR identity.valid_to >= %(holds_on)s)
     GROUP BY identity.person_id
 ), born AS MATERIALIZED (
     SELECT birth.person_id, {deadline} AS last_day FROM enrollment_birth birth
@@ -110,10 +111,7 @@ WITH here AS MATERIALIZED (
 )
 """
 # Of a town or village only its own people's rows are looked at; of a county all are at once.
-FEW = (
-    "AND {0}.person_id IN (SELECT id FROM enrollment_person"
-    " WHERE county_id = %(county)s AND {{scope}} = %(region)s)"
-)
+FEW = "JOIN here ON here.id = {0}.person_id"
 HOME = "coalesce(open.household_id, -open.id)"
 
 
@@ -281,6 +279,7 @@ class _Lists:
             "year": self.year.pk,
             "county": self.year.county_id,
             "region": self.region.pk,
+            "town": self.region.town_id,
             "cut": self.at,
             "day": self.day,
             "base": self.year.base_date or self.day,
@@ -377,17 +376,23 @@ class _Lists:
     # -------------------------------------------------------- statements
 
     def _open(self) -> str:
-        here = {}
-        for name, alias in (
-            ("paid_here", "payment"),
-            ("told_here", "status"),
-            ("cover_here", "cover"),
-            ("held_here", "identity"),
-        ):
-            few = self.region.level in ("town", "village")
-            here[name] = FEW.format(alias).format(scope=f"{self.region.level}_id") if few else ""
+        few = self.region.level in ("town", "village")
+        here = {
+            f"{name}_here": FEW.format(alias) if few else ""
+            for name, alias in (
+                ("paid", "payment"),
+                ("told", "status"),
+                ("cover", "cover"),
+                ("held", "identity"),
+            )
+        }
+        scope = {
+            "town": "AND person.town_id = %(region)s",
+            # With the town, so that the index on places finds the village at once.
+            "village": "AND person.town_id = %(town)s AND person.village_id = %(region)s",
+        }.get(self.region.level, "")
         return OPEN.format(
-            scope=f"{self.region.level}_id",
+            scope=scope,
             rule=insured.RULE.format(cut="%(cut)s"),
             deadline=births.DEADLINE,
             focus="".join(

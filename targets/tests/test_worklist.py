@@ -291,7 +291,7 @@ def test_homes_show_who_in_the_family_is_missing(cast, year, last_year):
     listed = worklist.people(year, cast.county, "missing", viewer=cast.county_officer)
     rows = list(homes.keys(listed, year))
     assert sum(row["listed"] for row in rows) == 3
-    found = homes.homes(rows, listed, year, cast.county_officer)
+    found = homes.homes(rows, year, cast.county_officer)
     assert [one.name for one in found] == ["甲一", "乙一", "丙一"]
     family = found[0]
     assert [one.person.name for one in family.listed] == ["甲二"]
@@ -306,7 +306,7 @@ def test_a_page_of_homes_takes_as_many_queries_as_one(cast, year, django_assert_
     rows = list(homes.keys(listed, year))
     assert len(rows) == 9
     with django_assert_max_num_queries(10):
-        homes.homes(rows, listed, year, cast.red_star_clerk)
+        homes.homes(rows, year, cast.red_star_clerk)
 
 
 def test_below_the_county_a_sensitive_identity_has_its_public_word(cast, year):

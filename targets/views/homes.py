@@ -70,8 +70,12 @@ def home(request: HttpRequest, county: str, year: int, name: str, pk: int) -> Ht
     until, _ = cut_off(request)
     listed = narrow(request, place, people_of(place, name, until)).filter(village=anchor.village_id)
     order = list(households.keys(listed, place.policy_year, sort=sort_of(request, name)))
-    row = {"home": anchor.household_id or -anchor.pk, "anchor": anchor.pk}
-    found = households.homes([row], listed, place.policy_year, place.user, until=until)
+    home_key = anchor.household_id or -anchor.pk
+    row = next(
+        (one for one in order if one["home"] == home_key),
+        {"home": home_key, "anchor": anchor.pk, "people": []},
+    )
+    found = households.homes([row], place.policy_year, place.user, until=until)
     if not found:
         raise Http404
     before, after, at = _neighbours(order, row)

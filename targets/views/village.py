@@ -121,11 +121,13 @@ def listing(request: HttpRequest, county: str, year: int, name: str) -> HttpResp
     todo = lists.asked[name]
     listed = narrow(request, place, people_of(place, name, until))
     sort = sort_of(request, name)
-    page = Paginator(households.keys(listed, place.policy_year, sort=sort), PER_PAGE).get_page(
-        request.GET.get("page")
-    )
-    rows = households.homes(page.object_list, listed, place.policy_year, place.user, until=until)
     narrowed = any(request.GET.get(asked) for asked in NARROWING)
+    pages = Paginator(households.keys(listed, place.policy_year, sort=sort), PER_PAGE)
+    if todo.homes is not None and not narrowed:
+        # Counted with the list already.
+        pages.count = todo.homes
+    page = pages.get_page(request.GET.get("page"))
+    rows = households.homes(page.object_list, place.policy_year, place.user, until=until)
     count = listed.count() if narrowed else todo.people
     audit.record(
         "open_names",

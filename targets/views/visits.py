@@ -319,7 +319,7 @@ def _homes(request: HttpRequest, place: Place) -> tuple[str, list[households.Hom
         raise Http404
     listed = narrow(request, place, people_of(place, key, None))
     rows = households.keys(listed, place.policy_year, sort=sort_of(request, key))[:MOST_HOMES]
-    return key, households.homes(rows, listed, place.policy_year, place.user)
+    return key, households.homes(rows, place.policy_year, place.user)
 
 
 def _village_only(request: HttpRequest, place: Place) -> HttpResponse | None:
