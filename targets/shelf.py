@@ -30,6 +30,7 @@ class Choice(TextChoices):
     DEPARTMENT = "department", "部门"
     CATEGORY = "category", "类别"
     GROUP = "group", "人群"
+    FULL = "full", "含完整证件号码"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Chosen:
     department: str = ""
     category: str = ""
     group: str = ""
+    full: bool = False
 
     def made(self) -> set[Choice]:
         """The choices that differ from the defaults."""
@@ -52,6 +54,7 @@ class Chosen:
             Choice.DEPARTMENT: bool(self.department),
             Choice.CATEGORY: bool(self.category),
             Choice.GROUP: bool(self.group),
+            Choice.FULL: self.full,
         }
         return {choice for choice, yes in asked.items() if yes}
 
@@ -88,6 +91,7 @@ class Form:
             tier=chosen.tier,
             until=chosen.until,
             viewer=viewer,
+            full=chosen.full,
         )
 
 
@@ -116,6 +120,9 @@ ABOUT = {
     "overlap": "各类资助对象原始人数、重复人数和补贴金额测算",
     "contrast": "各类人员分档次的资助标准和个人应缴，由本年度政策生成",
     "coverage": "各类重点人群的参保率，与目标对照",
+    "summary": "各单位不在参保范围、在县外参保的人数，按下达文件的表式",
+    "summary-long": "汇总表再加应参保、已参保、未参保人数和参保率",
+    "out-of-county": "在县外参保的每个人，县外参保情况带下拉框，填好可以直接上传",
 }
 OPEN_TO_ALL = ("targets", "contrast")
 TAKES = {
@@ -123,6 +130,7 @@ TAKES = {
     "progress": {Choice.UNTIL, Choice.DRAFT},
     "overlap": {Choice.UNTIL, Choice.TIER},
     "contrast": set(),
+    "out-of-county": {Choice.FULL},
 }
 
 

@@ -4,7 +4,7 @@
 who is meant, and each kind (``register``, ``lists``, ``payments``) decides and writes its own.
 """
 
-from enrollment.roster import births, lists, payments, register, visits
+from enrollment.roster import births, elsewhere, lists, payments, register, visits
 from enrollment.roster.kinds import KINDS, Kind, Line, add
 from enrollment.roster.pipeline import (
     apply,
@@ -36,5 +36,13 @@ __all__ = [
     "withdraw",
 ]
 
-for kind in (register.KIND, lists.STATUS, payments.KIND, lists.INSURED, births.KIND, visits.KIND):
+for kind in (
+    register.KIND,
+    lists.STATUS,
+    payments.KIND,
+    lists.INSURED,
+    births.KIND,
+    elsewhere.KIND,
+    visits.KIND,
+):
     add(kind)

@@ -10,6 +10,7 @@ from openpyxl import Workbook
 from openpyxl.cell import Cell
 from openpyxl.styles import Alignment, Border, Font, Side
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from enrollment import demo
@@ -25,6 +26,8 @@ LINE = 15.5
 """Points of a line of body text."""
 A4 = 9
 EXPLAINED = 80
+SPARE_ROWS = 500
+"""Rows below a form that is filled in by hand which keep its drop-down list."""
 WIDEST = {False: 80, True: 124}
 """About what fits on A4 at full size, portrait and landscape, in characters of width."""
 
@@ -71,6 +74,8 @@ class _Drawing:
                 start_row=last + 1 + top, end_row=last + 1 + bottom,
                 start_column=across + 1, end_column=across + 1,
             )  # fmt: skip
+        for at, options in table.choices.items():
+            self._offer(at + 1, last + 1, options)
         if table.total:
             self._cells(table.total)
         for note in table.notes:
@@ -158,6 +163,27 @@ class _Drawing:
             if isinstance(value, str) and at - 1 not in spanning:
                 lines = max(lines, _lines(value, _width(column.width)))
         self.sheet.row_dimensions[self.row].height = lines * LINE + 5
+
+    def _offer(self, column: int, first: int, options: list[str]) -> None:
+        """A drop-down list in the cells of a column, with room for rows added by hand.
+
+        The options stand on a sheet of their own: a list written into the rule may have 255
+        characters, and Excel and WPS both take a reference.
+        """
+        book = self.sheet.parent
+        page = book["选项"] if "选项" in book.sheetnames else book.create_sheet("选项")
+        at = page.max_column + 1 if page["A1"].value is not None else 1
+        for number, option in enumerate(options, 1):
+            page.cell(number, at, option)
+        page.sheet_state = "hidden"
+        letter, here = get_column_letter(at), get_column_letter(column)
+        rule = DataValidation(
+            type="list", formula1=f"选项!${letter}$1:${letter}${len(options)}", allow_blank=True
+        )
+        rule.error, rule.errorTitle = "请从下拉框中选择", "不在选项中"
+        rule.showErrorMessage = True
+        rule.add(f"{here}{first}:{here}{self.row + SPARE_ROWS}")
+        self.sheet.add_data_validation(rule)
 
     def _put(self, row: int, at: int, value: Any) -> Cell:
         """A value, never a formula: text that looks like one stays text."""

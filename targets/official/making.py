@@ -4,10 +4,12 @@ from datetime import datetime
 
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear, Region, User
-from targets.official import subsidised
+from targets.official import elsewhere, subsidised
 from targets.official.tables import TABLES, Table, figures, form_for
 
 DRAFTED = ("targets", "progress")
+FULL = ("out-of-county",)
+"""Tables that may carry full document numbers, where the form is handed on to another office."""
 
 
 def table(
@@ -19,6 +21,7 @@ def table(
     tier: str = "",
     until: datetime | None = None,
     viewer: User | None = None,
+    full: bool = False,
 ) -> Table:
     """An official table of a region, as of a moment; see each table for what it holds.
 
@@ -32,7 +35,15 @@ def table(
         raise Failure("no_draft", f"{TABLES[name]}没有测算稿之分，请去掉 --draft")
     if tier and name != "overlap":
         raise Failure("no_tier", f"{TABLES[name]}不分档次制表，请去掉 --tier")
-    if name == "overlap":
+    if full and name not in FULL:
+        raise Failure("no_numbers", f"{TABLES[name]}没有证件号码，请去掉 --full")
+    if name in ("summary", "summary-long"):
+        made = elsewhere.summary(
+            policy_year, region=region, until=until, long=name == "summary-long"
+        )
+    elif name == "out-of-county":
+        made = elsewhere.out_of_county(policy_year, region=region, full=full)
+    elif name == "overlap":
         made = subsidised.overlap(policy_year, region=region, tier=tier, until=until)
     elif name == "contrast":
         made = subsidised.contrast(policy_year, region=region)

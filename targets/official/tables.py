@@ -21,6 +21,9 @@ TABLES = {
     "overlap": "政府代缴保费测算表",
     "contrast": "筹资对照表",
     "coverage": "重点人群参保率",
+    "summary": "参加基本医疗保险情况汇总表",
+    "summary-long": "参保情况汇总表（详表）",
+    "out-of-county": "县外参保情况明细表",
 }
 """The tables that can be made, by name; columns, titles and notes come from the county's pack."""
 
@@ -61,6 +64,8 @@ class Table:
     """Empty where the form has no such row."""
     merges: list[tuple[int, int, int]] = field(default_factory=list)
     """Cells printed once for several rows: column, first and last row, from 0."""
+    choices: dict[int, list[str]] = field(default_factory=dict)
+    """Columns to be filled in from a drop-down list: column, from 0, and its options."""
     annex: str = ""
     head_left: str = ""
     head_right: str = ""

@@ -1,6 +1,6 @@
 """报表: one shelf for every table and list; look first, then take it as Excel, PDF or CSV."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -52,7 +52,9 @@ def report(request: HttpRequest, county: str, year: int, name: str) -> HttpRespo
         if problem:
             raise Failure("as_of", problem)
         shelf.refuse(form, chosen)
-        made = form.table(place.policy_year, place.region, chosen, viewer=place.user)
+        # Full numbers are for the file, on record, not for the screen.
+        shown = replace(chosen, full=False)
+        made = form.table(place.policy_year, place.region, shown, viewer=place.user)
     except Failure as failure:
         problem = failure.message
     query = _query(place, chosen)
@@ -69,6 +71,7 @@ def report(request: HttpRequest, county: str, year: int, name: str) -> HttpRespo
         "chosen": chosen,
         "until": timezone.localtime(chosen.until) if chosen.until else None,
         "takes": {choice.value for choice in form.takes},
+        "may_reveal": place.user.job.may_reveal,
         "tiers": _tiers(place) if Choice.TIER in form.takes else [],
         "problem": problem,
         "tabs": _tabs(place, name),
@@ -98,6 +101,7 @@ def chosen_from(request: HttpRequest) -> tuple[Chosen, str]:
         until=until,
         draft="draft" in request.GET,
         tier=request.GET.get("tier", "").strip()[:40],
+        full="full" in request.GET,
     ), problem
 
 
@@ -193,6 +197,7 @@ def _query(place: Place, chosen: Chosen) -> dict[str, str]:
     asked = {
         "as_of": f"{timezone.localtime(chosen.until):%Y-%m-%dT%H:%M:%S}" if chosen.until else "",
         "draft": "1" if chosen.draft else "",
+        "full": "1" if chosen.full else "",
         "tier": chosen.tier,
     }
     return {"region": place.region.key} | {key: value for key, value in asked.items() if value}

@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from enrollment import audit
+from enrollment import audit, second_factor
 from enrollment.access import enter
 from enrollment.failure import Failure
 from targets import official, shelf
@@ -32,6 +32,11 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
         if problem:
             raise Failure("as_of", problem)
         shelf.refuse(form, chosen)
+        if chosen.full and not place.user.job.may_reveal:
+            raise Failure("role", "您的岗位不能导出完整证件号码")
+        if chosen.full and not second_factor.enough(place.user, request.session):
+            messages.warning(request, "导出完整证件号码前，请先开通两步验证（只需办一次）。")
+            return redirect("enrollment:second-factor")
         made = form.table(place.policy_year, place.region, chosen, viewer=place.user)
         content = described.make(made)
     except Failure as failure:
@@ -42,7 +47,7 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
         "download_table",
         by=place.user,
         county=place.county,
-        subject=f"{place.region.path} {form.title}",
+        subject=f"{place.region.path} {form.title}{'（完整号码）' if chosen.full else ''}",
         address=request.META.get("REMOTE_ADDR", ""),
         rows=len(made.rows),
         form=request.GET.get("form", "xlsx"),

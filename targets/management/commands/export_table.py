@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from enrollment import audit
 from enrollment.commands import (
     Failure,
     PortalCommand,
@@ -34,6 +35,9 @@ class Command(PortalCommand):
         parser.add_argument("--group", metavar="名称", help="未参保名单是哪个人群的，默认目标人群")
         parser.add_argument("--tier", metavar="档次", help="测算表按哪一档制，默认第一档")
         parser.add_argument("--as-of", metavar="时间", help="截止时间，默认现在")
+        parser.add_argument(
+            "--full", action="store_true", help="县外参保明细含完整证件号码和电话（记入操作记录）"
+        )
         parser.add_argument("--out", metavar="文件", help="导出到哪里，以 .xlsx、.pdf 或 .csv 结尾")
         parser.add_argument(
             "--encoding",
@@ -68,6 +72,7 @@ class Command(PortalCommand):
             department=options["department"] or "",
             category=options["category"] or "",
             group=options["group"] or "",
+            full=options["full"],
         )
         shelf.refuse(asked, chosen)
         path = Path(options["out"]).expanduser()
@@ -76,6 +81,11 @@ class Command(PortalCommand):
             self._people(asked, year, region or year.county, chosen, path)
             return
         made = asked.table(year, region, chosen)
+        if chosen.full:
+            audit.record(
+                "download_table", by=None, county=year.county, subject=f"{asked.title}（完整号码）",
+                rows=len(made.rows),
+            )  # fmt: skip
         write(made, path, encoding=options["encoding"])
         self.answer(
             {
