@@ -73,6 +73,7 @@ FORMS = Section(
         "total_label",
         "printed_names",
         "sample_rows",
+        "rows_per_file",
         "notes",
         *RULE,
     ),

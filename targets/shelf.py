@@ -17,7 +17,7 @@ from enrollment.models import PolicyYear, Region, User
 from subsidies import differences_export, ledger, recovery_export, totals, zero_export
 from subsidies.names import Names
 from subsidies.words import Words
-from targets import exports, official, uncovered
+from targets import exports, official, registers, uncovered
 from targets.progress import Figure
 
 
@@ -179,6 +179,19 @@ def _uncovered(
     )
 
 
+def _register_book(
+    target: IO[bytes], policy_year: PolicyYear, region: Region, chosen: Chosen, ending: str
+) -> int:
+    form = "csv-utf-8" if ending == "csv" else ending
+    return registers.register_book(target, policy_year, region, full=chosen.full, form=form)
+
+
+def _batch_files(
+    target: IO[bytes], policy_year: PolicyYear, region: Region, chosen: Chosen, ending: str
+) -> int:
+    return registers.batch_files(target, policy_year, region, full=chosen.full)
+
+
 def _names(figure: Figure) -> Write:
     def write(
         target: IO[bytes], policy_year: PolicyYear, region: Region, chosen: Chosen, ending: str
@@ -211,6 +224,28 @@ LISTS: list[Listing] = [
             endings=("xlsx", "csv"),
         )
         for figure, about in FIGURES.items()
+    ),
+    Listing(
+        "register-book",
+        "参保登记花名册",
+        "本年度登记参保的每个人，逐户列出，留有签字栏",
+        _register_book,
+        "targets:progress-names",
+        ("insured",),
+        export="targets:list-file",
+        takes=frozenset({Choice.FULL}),
+        endings=("xlsx", "csv"),
+    ),
+    Listing(
+        "batch-file",
+        "报盘文件",
+        "已登记、还不在医保平台名单里的人，栏目和每个文件的行数按本县表式",
+        _batch_files,
+        "targets:progress-names",
+        ("insured",),
+        export="targets:list-file",
+        takes=frozenset({Choice.FULL}),
+        endings=("zip",),
     ),
     Listing(
         "ledger",

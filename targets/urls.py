@@ -82,6 +82,7 @@ urlpatterns: list[URLPattern] = [
         targets.targets_discard,
         name="targets-discard",
     ),
+    path("<str:county>/<int:year>/lists/<str:name>/", exports.listing, name="list-file"),
     path("<str:county>/<int:year>/reports/", reports.reports, name="reports"),
     path("<str:county>/<int:year>/reports/<str:name>/", reports.report, name="report"),
     path("<str:county>/<int:year>/tables/<str:name>/", tables.table, name="table"),

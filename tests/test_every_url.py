@@ -132,6 +132,7 @@ PLACED: dict[str, tuple[dict[str, object], set[str]]] = {
     "targets:progress-names-export": ({"figure": "missing"}, SEES_PEOPLE),
     "targets:person": ({"pk": "person"}, SEES_PEOPLE - {"west_officer"}),
     "targets:reveal": ({"pk": "person"}, REVEALS - {"west_officer"}),
+    "targets:list-file": ({"name": "register-book"}, SEES_PEOPLE),
     "targets:record": ({"pk": "person"}, {"county_officer"}),
     "targets:coverage": ({}, SEES_PEOPLE),
     "targets:coverage-names": ({}, SEES_PEOPLE),

@@ -253,7 +253,7 @@ class Form(Rule):
         LANDSCAPE = "landscape", "横向"
 
     key = models.TextField(
-        "表名", help_text="targets progress overlap contrast out-of-county summary"
+        "表名", help_text="targets progress overlap contrast out-of-county summary batch-file"
     )
     region = models.ForeignKey(
         "enrollment.Region",
@@ -273,6 +273,9 @@ class Form(Rule):
     total_label = models.TextField("合计行", blank=True)
     printed_names = models.BooleanField("用文件所印单位名", default=False)
     sample_rows = models.PositiveSmallIntegerField("空白行数", default=0)
+    rows_per_file = models.PositiveIntegerField(
+        "每个文件行数", null=True, blank=True, help_text="报盘按这个行数分成几个文件"
+    )
     notes = ArrayField(models.TextField(), verbose_name="备注", default=list, blank=True)
 
     class Meta(Rule.Meta):
@@ -309,6 +312,12 @@ class FormColumn(models.Model):
         NAME = "name", "姓名"
         ID_NUMBER = "id_number", "身份证号"
         PHONE = "phone", "联系电话"
+        DOC_TYPE = "doc_type", "证件类型"
+        SEX = "sex", "性别"
+        BIRTH = "birth", "出生日期"
+        GROUP = "group", "人群"
+        HOUSEHOLD = "household", "户号"
+        RELATION = "relation", "与户主关系"
         ELSEWHERE_KIND = "elsewhere_kind", "县外参保情况"
         ELSEWHERE_PLACE = "elsewhere_place", "现参保地"
         LINE = "line", "类型"

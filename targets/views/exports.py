@@ -9,10 +9,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from enrollment import audit
+from enrollment import audit, second_factor
 from enrollment.access import enter
 from enrollment.failure import Failure
-from targets import exports
+from targets import exports, shelf
 from targets.progress import Figure
 from targets.views.progress import cut_off, item_asked
 
@@ -70,3 +70,40 @@ def names(request: HttpRequest, county: str, year: int, figure: str) -> HttpResp
     ending, _ = exports.FORMS[form]
     name = f"{place.region.name}{place.policy_year.year}年度{label}名单.{ending}"
     return FileResponse(target, as_attachment=True, filename=name)
+
+
+@require_safe
+def listing(request: HttpRequest, county: str, year: int, name: str) -> HttpResponseBase:
+    """Download a list of the shelf; ``?full`` with full numbers, for those who may, on record."""
+    place = enter(request, county, year, may="sees_people")
+    known = [one for one in shelf.LISTS if one.name == name and one.export == "targets:list-file"]
+    ending = request.GET.get("form", "xlsx")
+    if not known or ending not in known[0].endings:
+        raise Http404
+    chosen = shelf.Chosen(full="full" in request.GET)
+    target = tempfile.TemporaryFile()  # noqa: SIM115
+    try:
+        if chosen.full and not place.user.job.may_reveal:
+            raise Failure("role", "您的岗位不能导出完整证件号码")
+        if chosen.full and not second_factor.enough(place.user, request.session):
+            target.close()
+            messages.warning(request, "导出完整证件号码前，请先开通两步验证（只需办一次）。")
+            return redirect("enrollment:second-factor")
+        count = known[0].write(target, place.policy_year, place.region, chosen, ending)
+    except Failure as failure:
+        target.close()
+        messages.error(request, failure.message)
+        back = reverse("targets:reports", args=[county, year])
+        return redirect(f"{back}?{urlencode({'region': place.region.key})}")
+    audit.record(
+        "export",
+        by=place.user,
+        county=place.county,
+        subject=f"{place.region.path} {known[0].title}{'（完整号码）' if chosen.full else ''}",
+        address=request.META.get("REMOTE_ADDR", ""),
+        rows=count,
+        form=ending,
+    )
+    target.seek(0)
+    file_name = f"{place.region.name}{place.policy_year.year}年度{known[0].title}.{ending}"
+    return FileResponse(target, as_attachment=True, filename=file_name)

@@ -158,16 +158,21 @@ def _form_line(place: Place, form: shelf.Form) -> dict[str, Any]:
 
 
 def _list_line(place: Place, listing: shelf.Listing) -> dict[str, Any]:
+    own = listing.export == "targets:list-file"
+    arguments = (listing.name,) if own else listing.arguments
     files = {
-        ending: _url(place, listing.export, *listing.arguments, form=ending)
+        ending: _url(place, listing.export, *arguments, form=ending)
         for ending in listing.endings
         if listing.export
     }
+    if own and Choice.FULL in listing.takes and place.user.job.may_reveal:
+        ending = listing.endings[0]
+        files["full"] = _url(place, listing.export, *arguments, form=ending, full="1")
     return _line(listing, _url(place, listing.page, *listing.arguments), files)
 
 
 def _line(one: shelf.Form | shelf.Listing, url: str, files: dict[str, str]) -> dict[str, Any]:
-    words = {"xlsx": "Excel", "pdf": "PDF", "csv": "CSV"}
+    words = {"xlsx": "Excel", "pdf": "PDF", "csv": "CSV", "zip": "ZIP", "full": "含完整号码"}
     return {
         "title": one.title,
         "about": one.about,
