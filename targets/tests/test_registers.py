@@ -1,4 +1,4 @@
-"""参保登记花名册 and 报盘: who is registered, masked unless asked, in files of the county's length."""
+"""参保登记花名册 and 报盘: who is registered, masked unless asked, in files of a set length."""
 
 import io
 import zipfile
