@@ -19,6 +19,7 @@ from enrollment.documents import DocumentError, check, mask, normalise
 from enrollment.failure import Failure
 from enrollment.models import Enrollment, Person, PolicyYear, Status, StatusKind, User
 from enrollment.models.people import PersonQuerySet
+from enrollment.scope import PlacedQuerySet
 from enrollment.vault import vault
 
 REASON_LIMIT = 100
@@ -136,6 +137,8 @@ class Line:
     words: list[str]
     left: bool
     """No longer on the police register."""
+    counts_at: str = ""
+    """Where an insured person counts (归属), where that is not where the register has them."""
 
 
 def lines(
@@ -145,7 +148,7 @@ def lines(
     *,
     until: datetime | None = None,
 ) -> list[Line]:
-    """The people of one page of a list, masked, in two queries whatever their number."""
+    """The people of one page of a list, masked, in three queries whatever their number."""
     shown = list(persons)
     ids = [person.pk for person in shown]
     paid = insured_among(policy_year, ids, until=until)
@@ -153,6 +156,7 @@ def lines(
     statuses = Status.objects.filter(policy_year=policy_year, person__in=ids)
     for one in statuses.select_related("kind").order_by("kind__order"):
         words.setdefault(one.person_id, []).append(status_word(one.kind, viewer))
+    elsewhere = counted_elsewhere(policy_year, Enrollment.objects.filter(person__in=paid))
     today = timezone.localdate()
     return [
         Line(
@@ -162,9 +166,23 @@ def lines(
             person.pk in paid,
             list(dict.fromkeys(words.get(person.pk, []))),
             person.on_roll_to is not None and person.on_roll_to <= today,
+            " ".join(elsewhere.get(person.pk, ())),
         )
         for person in shown
     ]
+
+
+def counted_elsewhere(
+    policy_year: PolicyYear, enrolments: PlacedQuerySet
+) -> dict[int, tuple[str, str]]:
+    """Town and village where people count (归属), of those whom the register has elsewhere."""
+    if policy_year.attribution == PolicyYear.Attribution.REGISTER:
+        return {}
+    apart = enrolments.filter(policy_year=policy_year).exclude(village=F("person__village"))
+    return {
+        person: (town, village)
+        for person, town, village in apart.values_list("person", "town__name", "village__name")
+    }
 
 
 def age(person: Person, on: date) -> int | None:

@@ -218,7 +218,12 @@ def remove_alias(region: Region, *, alias: str, by: User | None, address: str = 
 
 
 def placed_models() -> list[type[Placed]]:
-    """Every table whose rows stand in a county, town and village."""
+    """Every table whose rows stand in a county, town and village, and are moved with them.
+
+    What is derived (the subsidies' ledger, an abstract table further down) is not among them: the
+    revision raised with every change has it assessed anew, place included. A settled year is not
+    assessed again: its ledger stays as it was printed, under the places of that day.
+    """
     return [model for model in Placed.__subclasses__() if not model._meta.abstract]
 
 

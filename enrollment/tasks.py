@@ -1,11 +1,18 @@
 """Doorbells: an id comes in, the verb is called. What matters is in the job's row."""
 
+from datetime import timedelta
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
+from django.utils import timezone
 
 from enrollment import audit, jobs, names, roster, store
 from enrollment.models import Job, RosterState
 from enrollment.registration import papers
+
+# Longer than any lock after failed sign-ins lasts.
+KEEP_TYPED = timedelta(days=30)
 
 
 def _read(job: Job, watch: jobs.Watch) -> None:
@@ -61,10 +68,14 @@ def tick() -> None:
 def sweep() -> None:
     """Every night: previews nobody answered lapse, files past their term and leftovers go.
 
-    So do sessions that have ended: they hold what was searched for.
+    So do sessions that have ended: they hold what was searched for. And what was typed as a user's
+    name at a sign-in that failed, which may have been anything; the trail has what must be kept.
     """
     roster.expire()
     roster.forget_files()
     papers.forget()
     store.clear_leftovers()
     SessionStore.clear_expired()
+    typed_before = timezone.now() - KEEP_TYPED
+    for typed in (AccessAttempt, AccessFailureLog, AccessLog):
+        typed.objects.filter(attempt_time__lt=typed_before).delete()

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from enrollment import insured, people, sheets
 from enrollment.documents import mask
-from enrollment.models import Payment, PolicyYear, Region, Status, StatusKind, User
+from enrollment.models import Enrollment, Payment, PolicyYear, Region, Status, StatusKind, User
 from enrollment.models.people import PersonQuerySet
 from enrollment.sheets import DAY, MONEY, WHOLE, Column, Sheet
 from enrollment.vault import vault
@@ -43,6 +43,7 @@ COLUMNS = (
     Column("参保情况", 10),
     Column("已缴金额", 12, MONEY),
     Column("人员状态", 18),
+    Column("户籍地（归属不同时）", 24),
 )
 FORMS: dict[str, tuple[str, Callable[[IO[bytes], Sheet], int]]] = {
     "xlsx": ("xlsx", sheets.write_xlsx),
@@ -117,6 +118,10 @@ def lines(
     rows = found.order_by("town__order", "village__order", "village_id", "household_id", "pk")
     words = status_words(found, policy_year, viewer)
     places = dict(Region.objects.filter(county=policy_year.county).values_list("pk", "name"))
+    elsewhere: dict[int, tuple[str, str]] = {}
+    if figure in progress.ALL_INSURED:
+        enrolled = Enrollment.objects.in_region(region)
+        elsewhere = people.counted_elsewhere(policy_year, enrolled)
     unseal, phone = vault().open, people.masked_phone
     for number, row in enumerate(
         rows.annotate(paid=Subquery(paid), yes=yes)
@@ -128,10 +133,13 @@ def lines(
         1,
     ):
         pk, town, village, household, name, cipher, sex, birth, call, paid_up, amount = row
+        at = elsewhere.get(pk)
+        home = f"{places[town]} {places[village]}" if at else None
         yield (
-            *(number, places[town], places[village], household, name),
+            *(number, *(at or (places[town], places[village])), household, name),
             mask(unseal(cipher)) if cipher else "",
             *(sex, birth, phone(call), "已参保" if paid_up else "未参保", amount, words.get(pk)),
+            home,
         )
 
 

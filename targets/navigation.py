@@ -133,9 +133,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 def landing(user: User, place: Place) -> str:
     """The address a role's work begins at: the first line of the rail that is its own."""
+    return address(_first(user).url_name, place.policy_year)
+
+
+def _first(user: User) -> Item:
     items = [item for _, group in RAIL for item in group if item.open_to(user)]
-    own = next((item for item in items if item.may), items[0])
-    return address(own.url_name, place.policy_year)
+    return next((item for item in items if item.may), items[0])
 
 
 def address(url_name: str, policy_year: PolicyYear, region: Region | None = None, **query) -> str:
@@ -205,7 +208,12 @@ def _path(request: HttpRequest, user: User, place: Place) -> list[dict[str, str]
 
 
 def _choices(request: HttpRequest, user: User, place: Place) -> list[dict[str, Any]]:
-    """The children of where we are, or its neighbours where it has none."""
+    """The children of where we are, or its neighbours where it has none.
+
+    A department's work is the county's: no page of its own is about a town.
+    """
+    if user.job.own_department:
+        return []
     visible = Region.objects.visible_to(user).filter(county=place.county, valid_to__isnull=True)
     parent = place.region.parent_id if place.region.level == "village" else place.region.pk
     return [
@@ -224,7 +232,7 @@ def _here(
     """This same page in another year or region; progress where the page is about one object."""
     match = request.resolver_match
     shared = match is not None and set(match.kwargs) == {"county", "year"}
-    name = match.view_name if match is not None and shared else "targets:progress"
+    name = match.view_name if match is not None and shared else _first(place.user).url_name
     url = reverse(name, args=[place.county.key, year or place.policy_year.year])
     where = region or place.region
     return f"{url}?{urlencode({'region': where.key})}"

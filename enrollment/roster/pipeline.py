@@ -263,6 +263,7 @@ def apply(
             Stage.objects.filter(roster_id=roster.pk).delete()
         watch.confirm()
     if moved_on:
+        _renew_problems(roster)
         raise Failure(
             "preview_changed",
             "核对之后数据有了新变化，本次没有入库；请查看更新后的核对结果再确认",
@@ -542,6 +543,23 @@ def _refuse(roster: Roster, state: str, code: str, sentence: str, watch: Watch) 
     roster.state, roster.refusal_code, roster.refusal = state, code, sentence
     roster.save()
     watch.confirm()
+
+
+def _renew_problems(roster: Roster) -> None:
+    """Write the problem file anew where the fates it tells of are no longer those of the preview.
+
+    Without the original there is none: better no file than one that says something else.
+    """
+    stale, roster.problems_as = roster.problems_as, ""
+    try:
+        if (roster.problems or roster.outside_area) and roster.stored_as:
+            with store.plaintext(roster.stored_as) as path:
+                _keep_problems(roster, path)
+    except (store.FileProblem, workbook.Refused):
+        roster.problems_as = ""
+    roster.save(update_fields=["problems_as"])
+    if stale:
+        store.remove(stale)
 
 
 def _keep_problems(roster: Roster, path: Path) -> None:

@@ -308,6 +308,7 @@ class _Reader:
         width = len(row)
         shared: dict[str, Any] = {"code": "", "reason": ""}
         problems: list[str] = []
+        remarks: list[str] = []
         text = cells.text
         for field_name, index, parse, limit in plan:
             cell = row[index] if index < width else ""
@@ -328,6 +329,9 @@ class _Reader:
             if limit and len(value) > limit:
                 problems.append(f"{self.titles[field_name]}超过{limit}个字")
                 continue
+            if field_name == "household_number" and (label := self._label_of(value)):
+                value = label
+                remarks.append("户号是证件号码，不以明文保存，改用编号")
             shared[field_name] = value
         part = 0
         for name_at, id_at in self.pairs:
@@ -335,7 +339,7 @@ class _Reader:
             id_cell = row[id_at] if 0 <= id_at < width else ""
             if name_cell == "" and id_cell == "" and len(self.pairs) > 1:
                 continue
-            line = Line(dict(shared) if self.many else shared, list(problems))
+            line = Line(dict(shared) if self.many else shared, list(problems), list(remarks))
             if problems:
                 line.code = "bad_cell"
             if self.kind.about_people:
@@ -357,6 +361,21 @@ class _Reader:
                 part += 1
         if not part:
             out.append(self._ignored(sheet, number, "空行"))
+
+    def _label_of(self, household: str) -> str:
+        """A label for a household that is numbered by its head's document, else nothing.
+
+        Drawn from the keyed index, so that the household is found again and the number is not.
+        """
+        if len(household) < 18:
+            return ""
+        try:
+            document = documents.check(household, today=self.today)
+        except DocumentError:
+            return ""
+        if document.kind != "resident-id":
+            return ""
+        return f"证件户{self.vault.index_hex(document.number)[:12]}"
 
     def _identify(self, line: Line, cell: object) -> None:
         """The document's number: checked, indexed, encrypted; what it says of birth and sex."""

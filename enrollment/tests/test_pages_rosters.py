@@ -4,7 +4,9 @@ The worker's part is played by ``work``: the queued job's verb, run in the test'
 """
 
 import hashlib
+import html
 import io
+import re
 from datetime import date
 
 import pytest
@@ -512,3 +514,18 @@ def test_what_is_done_on_the_pages_is_on_record(cast, officer):
     recorded = list(AuditEvent.objects.values_list("action", "username"))
     assert ("hand_in", "xian") in recorded and ("discard_roster", "xian") in recorded
     assert Person.objects.count() == 5
+
+
+def test_a_department_is_not_led_to_places_it_may_not_open(cast, signed_in):
+    """Every link of the frame of its own page opens."""
+    browser = signed_in(cast.department_user)
+    page = browser.get(reverse("enrollment:rosters", args=["990001", 2024])).content.decode()
+    frame = page[: page.index("<main")]
+    links = {
+        html.unescape(link)
+        for link in re.findall(r'href="(/[^"#]*)"', frame)
+        if "static" not in link
+    }
+    assert links
+    assert {link for link in links if browser.get(link).status_code == 403} == set()
+    assert cast.east.key not in frame

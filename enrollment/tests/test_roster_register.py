@@ -278,3 +278,22 @@ def test_staging_is_empty_once_a_roster_is_over(cast):
     assert not Stage.objects.exists()
     assert not RosterRow.objects.filter(roster=waiting).exists()
     assert RosterRow.objects.filter(roster=applied).count() == applied.rows
+
+
+def test_a_household_numbered_by_a_document_is_not_kept_in_clear(cast):
+    number, other = id_number(41), id_number(42)
+    odd = number[:17] + ("0" if number[17] != "0" else "1")
+    rows = [
+        [number, "户主", "子一", number, "东风镇", "红星村", "", ""],
+        [f" {number.lower()}", "子", "子二", other, "东风镇", "红星村", "", ""],
+        [odd, "户主", "子三", id_number(43), "东风镇", "红星村", "", ""],
+    ]
+    found = put_in(cast, "register", rows, mode="supplement")
+    assert reasons(found, "new")[0] == "户号是证件号码，不以明文保存，改用编号"
+    homes = dict(
+        Person.objects.filter(name__startswith="子").values_list("name", "household__number")
+    )
+    assert homes["子一"] == homes["子二"] and homes["子一"].startswith("证件户")
+    assert number[6:14] not in homes["子一"]
+    assert homes["子三"] == odd, "what is nobody's number is a number of the household"
+    assert tally(put_in(cast, "register", rows, mode="supplement")) == {"unchanged": 3}

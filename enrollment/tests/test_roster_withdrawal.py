@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from enrollment import roster
+from enrollment import roster, store
 from enrollment.failure import Failure
 from enrollment.models import (
     Enrollment,
@@ -302,3 +302,17 @@ def test_previews_lapse_and_files_go_on_schedule(cast):
     assert RosterRow.objects.filter(roster=applied).count() == applied.rows
     assert applied.pages.exists() and not waiting.pages.exists()
     assert roster.withdraw(applied, by=None).state == "withdrawn"
+
+
+def test_the_problem_file_goes_with_the_preview(cast):
+    """甲壹 is a problem until somebody else's answer makes the row one to go in."""
+    waiting = read(cast, "status", [["甲壹", A1, "", "", ""]], status="服役")
+    stale = waiting.problems_as
+    assert stale
+    Person.objects.filter(name="甲一").update(name="甲壹")
+    cast.year.bump()
+    with pytest.raises(Failure, match="没有入库"):
+        roster.apply(waiting, by=None)
+    waiting.refresh_from_db()
+    assert (tally(waiting), waiting.problems_as) == ({"new": 1}, "")
+    assert stale not in set(store.names())

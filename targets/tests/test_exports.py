@@ -8,7 +8,7 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from enrollment import sheets
-from enrollment.models import AuditEvent, Person
+from enrollment.models import AuditEvent, Enrollment, Person
 from enrollment.tests.cast import make_payment, make_person, make_status
 
 HEADINGS = 3
@@ -50,6 +50,21 @@ def test_a_list_says_who_and_how_they_stand(paid, signed_in):
     assert (first["参保情况"], first["已缴金额"]) == ("已参保", 300)
     assert (made[1]["参保情况"], made[1]["人员状态"]) == ("未参保", "服役")
     assert (made[3]["参保情况"], made[3]["已缴金额"]) == ("已参保", 0)
+
+
+def test_who_counts_elsewhere_stands_there_with_the_registers_place_beside(paid, signed_in):
+    Enrollment.objects.filter(person=paid.people["甲一"]).update(
+        town=paid.west, village=paid.bridge, place_follows=False
+    )
+    made = rows(signed_in(paid.county_officer).get(address("insured")))
+    told = {row["姓名"]: (row["乡镇"], row["村"], row["户籍地（归属不同时）"]) for row in made}
+    assert told == {
+        "甲一": ("西河镇", "石桥村", "东风镇 红星村"), "丙一": ("西河镇", "石桥村", None),
+    }  # fmt: skip
+    page = signed_in(paid.west_officer).get(
+        reverse("targets:progress-names", args=["990001", 2024, "insured"])
+    )
+    assert "户籍 东风镇 红星村" in page.content.decode()
 
 
 def test_no_full_number_leaves_the_portal(paid, signed_in):
