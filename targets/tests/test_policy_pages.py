@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from enrollment.models import AuditEvent, PolicyYear
-from enrollment.models.rules import Fee, Window
+from enrollment.models.rules import Fee, StatusKind, Window
 from enrollment.tests.cast import Cast, make_user
 from subsidies import case, quote
 from subsidies.models import Category, Standard
@@ -225,6 +225,23 @@ def test_a_discarded_draft_leaves_no_trace_in_the_rules(county, officer):
     assert PolicyDraft.objects.exists(), "it asks first"
     officer.post(f"{POLICY}/draft/", {"verb": "discard", "sure": "on"})
     assert not PolicyDraft.objects.exists() and pack.dump(county.year) == before
+
+
+def test_what_changes_in_force_while_a_draft_is_open_stays(county, officer):
+    """A roster's word is confirmed as an alias meanwhile; the draft knows nothing of it."""
+    save(officer, FEE, personal="400", wait="1")
+    officer.post(f"{POLICY}/draft/", {"verb": "follow"})
+    Fee.objects.update(basis="省通知")
+    Window.objects.filter(name="延长期").update(note="已公告")
+    StatusKind.objects.filter(name="服役").update(aliases=["参军"])
+    version = amendment.publish(county.year, by=county.county_officer, why="新标准")
+    assert StatusKind.objects.get(name="服役").aliases == ["参军"]
+    assert Window.objects.get(name="延长期").note == "已公告"
+    fee = Fee.objects.get()
+    assert fee.personal == 400, "the rule that the draft itself changes is the draft's"
+    # What others changed is a version of its own, so that nobody is said to have done it.
+    before = PolicyVersion.objects.get(number=version.number - 1)
+    assert (before.source, before.by) == ("roster", None)
 
 
 def test_two_officers_at_once_the_second_sees_what_changed(county, officer, signed_in):
