@@ -16,7 +16,7 @@ from enrollment.failure import Failure
 from enrollment.models import Enrollment, Person, PolicyYear, Region, User
 from enrollment.models.rules import Channel, EventRule, PopulationGroup, Tier
 from enrollment.registration import common, eligibility, enrolling, persons
-from subsidies import case, quote
+from subsidies import case, quote, records
 from subsidies.models import EventRecord
 from subsidies.situation import BORN
 
@@ -73,7 +73,7 @@ def register(
     if not eligible.allowed:
         raise Failure("not_eligible", "；".join(eligible.refusals))
     if wish.event is not None:
-        _note_event(policy_year, person, wish, village=village, by=by)
+        _note_event(policy_year, person, wish, by=by, address=address)
     asked = case_of(policy_year, person, wish)
     answer = quote.quote(policy_year, asked)
     enrollment = enrolling.enrol(
@@ -158,33 +158,24 @@ def _from_birth(event: EventRule) -> bool:
 
 
 def _note_event(
-    policy_year: PolicyYear, person: Person, wish: Wish, *, village: Region, by: User | None
+    policy_year: PolicyYear, person: Person, wish: Wish, *, by: User | None, address: str
 ) -> None:
     """The special case of a registration; an earlier record of the same case is left as it is."""
     event = wish.event
     assert event is not None
-    event_date = wish.event_date or (person.birth if _from_birth(event) else None)
-    if event_date is None and case.needs_date(event):
-        raise Failure(
-            "event_date_missing", f"“{event.name}”要看{event.event_date_name or '事由日期'}，请填写"
-        )
     known = EventRecord.objects.filter(policy_year=policy_year, person=person).first()
-    if known is not None and known.event_id == event.pk and known.event_date == event_date:
+    if known is not None and known.event_id == event.pk:
         return
-    if known is not None:
-        raise Failure("event_known", f"本年度已登记过情形“{known.event}”，请先在个人页核对")
     if by is None:
         raise Failure("user", "登记特殊情形要写明登记人，请用 --user 指定账号")
-    if event.evidence and not wish.event_evidence.strip():
-        raise Failure("evidence", f"“{event.name}”须有凭据：{event.evidence}，请写明")
-    EventRecord.objects.create(
-        **common.place_of(village),
-        policy_year=policy_year,
-        person=person,
-        event=event,
-        event_date=event_date,
-        evidence=wish.event_evidence.strip()[:200],
-        recorded_by=by,
+    records.record_event(
+        policy_year,
+        person,
+        event,
+        event_date=wish.event_date,
+        evidence=wish.event_evidence,
+        by=by,
+        address=address,
     )
 
 

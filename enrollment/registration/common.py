@@ -108,11 +108,15 @@ def record(
     )
 
 
-def facts_of_people() -> list[type[models.Model]]:
-    """Every table with a foreign key to a person, whichever app's it is."""
+def facts_of_people() -> list[tuple[type[models.Model], str]]:
+    """Every table with a foreign key to a person, whichever app's it is, and the key's name.
+
+    Row history is left out: it tells what was.
+    """
     found = {
-        relation.related_model: None
-        for relation in Person._meta.related_objects
-        if relation.field.name == "person"
+        (relation.related_model, relation.field.name)
+        for relation in Person._meta.get_fields(include_hidden=True)
+        if isinstance(relation, models.ManyToOneRel)
+        and not any(field.name == "pgh_obj" for field in relation.related_model._meta.fields)
     }
-    return sorted(found, key=lambda model: model._meta.db_table)
+    return sorted(found, key=lambda pair: (pair[0]._meta.db_table, pair[1]))

@@ -9,11 +9,12 @@ and an entry that says which row it was.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pgtrigger
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models, transaction
+from django.db import DatabaseError, models, transaction
 from django.db.models import Count, OuterRef, Subquery
 from django.forms.models import model_to_dict
 
@@ -58,13 +59,20 @@ def join(
     keep, gone = locked[keep.pk], locked[gone.pk]
     _refuse_two_people(keep, gone)
     _refuse_paid_twice(keep, gone)
+    _refuse_settled(gone)
     before = _told(gone)
     moved: dict[str, int] = {}
     left: dict[str, list[Any]] = {}
-    # A payment is never edited, save here: the money stays, whose row it stands on is corrected.
-    with pgtrigger.ignore("enrollment.Payment:payment_unchanged"):
-        for model in common.facts_of_people():
-            _carry(model, keep=keep, gone=gone, moved=moved, left=left)
+    # What is never edited is, save here: the fact stays, whose row it stands on is corrected.
+    facts = common.facts_of_people()
+    try:
+        with transaction.atomic(), pgtrigger.ignore(*_read_only(model for model, _ in facts)):
+            for model, key in facts:
+                _carry(model, key, keep=keep, gone=gone, moved=moved, left=left)
+    except DatabaseError as error:
+        raise Failure(
+            "kept", "两份档案各有一项不能改动的同类记录（如收据），请联系县级核对后再合并"
+        ) from error
     moved["rosterrow"] = RosterRow.objects.filter(person_id=gone.pk).update(person_id=keep.pk)
     _fill_gaps(keep, gone)
     if gone.id_index is not None:
@@ -119,6 +127,27 @@ def _refuse_two_people(keep: Person, gone: Person) -> None:
         raise Failure("sex", "两份档案的性别不同，请先更正后再合并")
 
 
+def _refuse_settled(gone: Person) -> None:
+    """A settled ledger names its people; it is not rewritten afterwards."""
+    over = Payment.objects.filter(
+        person=gone, policy_year__state__in=(PolicyYear.State.SETTLED, PolicyYear.State.CLOSED)
+    ).select_related("policy_year")
+    if (one := over.first()) is not None:
+        raise Failure("settled", f"要并入的档案在{one.policy_year}有缴费，该年度已结算，不能再合并")
+
+
+def _read_only(tables: Iterable[type[models.Model]]) -> list[str]:
+    """The triggers that keep a person's key unchanged, as pgtrigger names them."""
+    return sorted(
+        {
+            f"{model._meta.label}:{trigger.name}"
+            for model in tables
+            for trigger in getattr(model._meta, "triggers", [])
+            if isinstance(trigger, pgtrigger.ReadOnly)
+        }
+    )
+
+
 def _refuse_paid_twice(keep: Person, gone: Person) -> None:
     """One serial on both rows is a doubled payment: the tax bureau has to say which holds."""
     rows = Payment.objects.filter(
@@ -131,6 +160,7 @@ def _refuse_paid_twice(keep: Person, gone: Person) -> None:
 
 def _carry(
     model: type[models.Model],
+    key: str,
     *,
     keep: Person,
     gone: Person,
@@ -140,12 +170,13 @@ def _carry(
     """One table's rows over to who stays; a row that would stand there twice is told and goes."""
     name = str(model._meta.model_name)
     manager = model._default_manager
-    if model is not Payment:
+    if model is not Payment and key == "person":
         for row in manager.filter(person=gone):
             if _stands_already(model, row, keep):
                 left.setdefault(name, []).append(_told(row))
                 row.delete()
-    moved[name] = manager.filter(person=gone).update(person=keep)
+    count = manager.filter(**{key: gone}).update(**{key: keep})
+    moved[name] = moved.get(name, 0) + count
 
 
 def _stands_already(model: type[models.Model], row: models.Model, keep: Person) -> bool:

@@ -180,8 +180,12 @@ def relocate(people: Iterable[int], village: Region) -> None:
     ids = list(people)
     where = common.place_of(village)
     Person.objects.filter(pk__in=ids).update(**where)
-    for model in common.facts_of_people():
-        if not issubclass(model, Placed) or model in (Enrollment, Payment, Relocation):
+    for model, key in common.facts_of_people():
+        if (
+            key != "person"
+            or not issubclass(model, Placed)
+            or model in (Enrollment, Payment, Relocation)
+        ):
             continue
         model._default_manager.filter(person__in=ids).update(**where)  # type: ignore[misc]
     Enrollment.objects.filter(person__in=ids, place_follows=True).update(**where)
