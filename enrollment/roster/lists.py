@@ -45,6 +45,14 @@ class Told:
             "mine": sql.SQL("f.policy_year_id = %(year)s AND f.kind_id = %(kind)s")
             if by_kind
             else sql.SQL("f.policy_year_id = %(year)s"),
+            # What a clerk put on record with a proof is not ended by a list that is silent on it.
+            "unclaimed": sql.SQL(
+                "NOT EXISTS (SELECT FROM enrollment_statusrecord c"
+                " WHERE c.person_id = f.person_id AND c.policy_year_id = f.policy_year_id"
+                " AND c.kind_id = f.kind_id AND c.ended_at IS NULL)"
+            )
+            if by_kind
+            else sql.SQL("TRUE"),
             "kind_column": sql.SQL("kind_id, ") if by_kind else sql.SQL(""),
             "kind_value": sql.SQL("%(kind)s, ") if by_kind else sql.SQL(""),
         }
@@ -127,6 +135,7 @@ def missing(told: Told, roster: Roster, cursor: CursorWrapper) -> None:
             AND (%(town)s::bigint IS NULL OR f.town_id = %(town)s)
             AND (%(village)s::bigint IS NULL OR f.village_id = %(village)s)
             AND {matching.not_named(place="f.town_id")}
+            AND {{unclaimed}}
         """,  # noqa: S608
         roster,
     )
