@@ -234,9 +234,14 @@ def _fill(sql: str) -> str:
 ESTIMATE = rule.statement(cases=_fill(ESTIMATE_CASES), held=_fill(ESTIMATE_HELD)) + _write(
     Estimate._meta.db_table, COMMON
 )
-SETTLED = rule.statement(cases=_fill(SETTLED_CASES), held=_fill(SETTLED_HELD)) + _write(
-    Subsidy._meta.db_table, COMMON | PAID, order=BEST_TIER
+# A case's number is computed here, of which the planner knows nothing until it stands in a table.
+SETTLED_TABLES = (
+    ("settled_case", f"CREATE TEMPORARY TABLE settled_case ON COMMIT DROP AS {SETTLED_CASES}"),
+    ("settled_held", f"CREATE TEMPORARY TABLE settled_held ON COMMIT DROP AS {SETTLED_HELD}"),
 )
+SETTLED = rule.statement(
+    cases="SELECT * FROM settled_case", held="SELECT * FROM settled_held"
+) + _write(Subsidy._meta.db_table, COMMON | PAID, order=BEST_TIER)
 
 
 @dataclass(frozen=True)
@@ -278,14 +283,14 @@ def assess(policy_year: PolicyYear) -> Assessment:
         # Compiling would take longer than running; the county's cases fit in memory.
         cursor.execute("SET LOCAL jit = off")
         cursor.execute("SET LOCAL work_mem = '64MB'")
-        for name, query in (("listed", LISTED), ("holder", HOLDERS)):
+        for name, query in (("listed", LISTED), ("holder", HOLDERS), *SETTLED_TABLES):
             cursor.execute(_fill(query), {"year": policy_year.pk})
             cursor.execute(f"ANALYZE {name}")
         written = []
         for statement in (ESTIMATE, SETTLED):
             cursor.execute(statement, rule.parameters(policy_year.pk))
             written.append(Written(*cursor.fetchone()))
-        cursor.execute("DROP TABLE holder, listed")
+        cursor.execute("DROP TABLE settled_held, settled_case, holder, listed")
         checks.close_resolved(policy_year)
         recovery.follow(policy_year)
         PolicyYear.objects.filter(pk=policy_year.pk, assessed_revision__lte=revision).update(
