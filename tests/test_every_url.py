@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from enrollment.models import Contact, Job, Paper, Question, Roster, StatusRecord, User
-from enrollment.tests.cast import Cast, paid, place
+from enrollment.tests.cast import Cast, build_cast, paid, place
 from subsidies.models import AmountCheck, CashDay, CashReceipt
 from targets import pack, versions
 from targets.models import TargetVersion
@@ -172,6 +172,16 @@ def addresses(patterns=None, namespace: str = "") -> Iterator[str]:
 
 @pytest.fixture
 def objects(cast: Cast) -> dict[str, object]:
+    return objects_of(cast)
+
+
+def make_objects() -> tuple[Cast, dict[str, object]]:
+    """The cast with one object for each address about one, for tests with their own database."""
+    cast = build_cast()
+    return cast, objects_of(cast)
+
+
+def objects_of(cast: Cast) -> dict[str, object]:
     """What the addresses about one object are about, all of 红星村 in 东风镇."""
     roster = Roster.objects.create(
         county=cast.county,
