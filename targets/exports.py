@@ -23,11 +23,12 @@ from django.utils import timezone
 
 from enrollment import insured, people, sheets
 from enrollment.documents import mask
+from enrollment.failure import Failure
 from enrollment.models import Enrollment, Payment, PolicyYear, Region, Status, StatusKind, User
 from enrollment.models.people import PersonQuerySet
 from enrollment.sheets import DAY, MONEY, WHOLE, Column, Sheet
 from enrollment.vault import vault
-from targets import progress
+from targets import progress, worklist
 from targets.progress import Figure
 
 COLUMNS = (
@@ -75,15 +76,54 @@ def names(
     at = until or timezone.now()
     found = progress.names(policy_year, region, figure, until=at, viewer=viewer, kinds=kinds)
     label = Figure(figure).label + (f"（{item}）" if item else "")
-    sheet = Sheet(
-        f"{region.path}{policy_year.year}年度{label}名单",
-        f"截至 {_minute(at)}　导出 {_minute(timezone.now())}　"
+    rows = lines(found, policy_year, region, figure, viewer=viewer, until=at)
+    sheet = _sheet(policy_year, region, f"{label}名单", rows, viewer=viewer, until=at)
+    return write(target, sheet, form=form)
+
+
+def todo(
+    target: IO[bytes],
+    policy_year: PolicyYear,
+    region: Region,
+    key: str,
+    *,
+    viewer: User | None = None,
+    until: datetime | None = None,
+    form: str = "xlsx",
+) -> int:
+    """Write one of the lists of whom to see (``worklist``); returns how many.
+
+    Raises Failure for a list there is not, and for one nothing on record can fill: an empty file
+    would read as nobody.
+    """
+    at = until or timezone.now()
+    found = worklist.people(policy_year, region, key, until=at, viewer=viewer)
+    asked = worklist.of(policy_year, region, until=at).asked[key]
+    title = asked.title
+    if asked.people is None:
+        raise Failure("unknown", f"{title}名单：{asked.note}")
+    rows = lines(found, policy_year, region, Figure.MISSING, viewer=viewer, until=at)
+    sheet = _sheet(policy_year, region, f"{title}名单", rows, viewer=viewer, until=at)
+    return write(target, sheet, form=form)
+
+
+def _sheet(
+    policy_year: PolicyYear,
+    region: Region,
+    title: str,
+    rows: Iterator[tuple[sheets.Value, ...]],
+    *,
+    viewer: User | None,
+    until: datetime,
+) -> Sheet:
+    return Sheet(
+        f"{region.path}{policy_year.year}年度{title}",
+        f"截至 {_minute(until)}　导出 {_minute(timezone.now())}　"
         + (f"{viewer.display_name}　" if viewer else "")
         + "证件号码和联系电话不含完整号码",
         COLUMNS,
-        lines(found, policy_year, region, figure, viewer=viewer, until=at),
+        rows,
     )
-    return write(target, sheet, form=form)
 
 
 def write(target: IO[bytes], sheet: Sheet, *, form: str = "xlsx") -> int:

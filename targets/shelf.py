@@ -17,7 +17,7 @@ from enrollment.models import PolicyYear, Region, User
 from subsidies import differences_export, ledger, recovery_export, totals, zero_export
 from subsidies.names import Names
 from subsidies.words import Words
-from targets import exports, official, registers, uncovered
+from targets import exports, official, registers, uncovered, worklist
 from targets.progress import Figure
 
 
@@ -44,6 +44,8 @@ class Chosen:
     category: str = ""
     group: str = ""
     full: bool = False
+    viewer: User | None = None
+    """For whose eyes; nobody's for a command, which sees the whole county by its names."""
 
     def made(self) -> set[Choice]:
         """The choices that differ from the defaults."""
@@ -74,12 +76,7 @@ class Form:
     endings: tuple[str, ...] = ("xlsx", "pdf", "csv")
 
     def table(
-        self,
-        policy_year: PolicyYear,
-        region: Region | None,
-        chosen: Chosen,
-        *,
-        viewer: User | None = None,
+        self, policy_year: PolicyYear, region: Region | None, chosen: Chosen
     ) -> official.Table:
         """The table itself; see ``official.table``."""
         return official.table(
@@ -90,7 +87,7 @@ class Form:
             draft=chosen.draft,
             tier=chosen.tier,
             until=chosen.until,
-            viewer=viewer,
+            viewer=chosen.viewer,
             full=chosen.full,
         )
 
@@ -108,7 +105,7 @@ class Listing:
     """The address to look at it, and its further arguments."""
     arguments: tuple[str, ...] = ()
     export: str = ""
-    """The address the page's own file comes from."""
+    """The address its file comes from: the page's own, or the shelf's (targets:list-file)."""
     may: str = "sees_people"
     takes: frozenset[Choice] = frozenset()
     endings: tuple[str, ...] = ("xlsx",)
@@ -144,7 +141,12 @@ def _ledger(
             raise Failure("unknown_category", f"没有“{chosen.category}”这种资助对象类别")
         category = found.name
     return ledger.write(
-        target, policy_year, region, department=chosen.department, category=category
+        target,
+        policy_year,
+        region,
+        department=chosen.department,
+        category=category,
+        viewer=chosen.viewer,
     )
 
 
@@ -152,7 +154,7 @@ def _zero(
     target: IO[bytes], policy_year: PolicyYear, region: Region, chosen: Chosen, ending: str
 ) -> int:
     on = timezone.localdate(chosen.until) if chosen.until else None
-    return zero_export.write(target, policy_year, region, on=on)
+    return zero_export.write(target, policy_year, region, on=on, viewer=chosen.viewer)
 
 
 def _plain(
@@ -171,11 +173,17 @@ def _plain(
 def _uncovered(
     target: IO[bytes], policy_year: PolicyYear, region: Region, chosen: Chosen, ending: str
 ) -> int:
-    words = Words(policy_year, None)
+    words = Words(policy_year, chosen.viewer)
     group = uncovered.find(policy_year, words, chosen.group)
-    form = "csv-utf-8" if ending == "csv" else ending
     return uncovered.write(
-        target, policy_year, region, group, words=words, until=chosen.until, form=form
+        target,
+        policy_year,
+        region,
+        group,
+        words=words,
+        viewer=chosen.viewer,
+        until=chosen.until,
+        form=_form(ending),
     )
 
 
@@ -192,12 +200,41 @@ def _batch_files(
     return registers.batch_files(target, policy_year, region, full=chosen.full)
 
 
+def _todo(key: str) -> Write:
+    def write(
+        target: IO[bytes], policy_year: PolicyYear, region: Region, chosen: Chosen, ending: str
+    ) -> int:
+        return exports.todo(
+            target,
+            policy_year,
+            region,
+            key,
+            viewer=chosen.viewer,
+            until=chosen.until,
+            form=_form(ending),
+        )
+
+    return write
+
+
+def _form(ending: str) -> str:
+    """What ``exports`` calls a file of this ending."""
+    return "csv-utf-8" if ending == "csv" else ending
+
+
 def _names(figure: Figure) -> Write:
     def write(
         target: IO[bytes], policy_year: PolicyYear, region: Region, chosen: Chosen, ending: str
     ) -> int:
-        form = "csv-utf-8" if ending == "csv" else ending
-        return exports.names(target, policy_year, region, figure, until=chosen.until, form=form)
+        return exports.names(
+            target,
+            policy_year,
+            region,
+            figure,
+            viewer=chosen.viewer,
+            until=chosen.until,
+            form=_form(ending),
+        )
 
     return write
 
@@ -209,6 +246,12 @@ FIGURES = {
     Figure.DEDUCTED: "各部门名单从基数中扣减的人",
     Figure.BASE: "在册人口减去扣减人数，任务据此计算",
     Figure.DEDUCTED_INSURED: "在扣减名单里又缴了费的人，待与部门核对",
+}
+TODO = {
+    worklist.LAPSED: "上年参保、今年还没有缴费，也没有说明的人",
+    worklist.NEVER: "在册并应参保、历年都没有参保记录的人",
+    worklist.HARDSHIP: "有困难身份、还没有参保的人",
+    worklist.NEWBORN: "还没有参保的新生儿，按政策规定的期限",
 }
 LISTS: list[Listing] = [
     *(
@@ -224,6 +267,20 @@ LISTS: list[Listing] = [
             endings=("xlsx", "csv"),
         )
         for figure, about in FIGURES.items()
+    ),
+    *(
+        Listing(
+            key,
+            f"{worklist.TITLES[key]}名单",
+            about,
+            _todo(key),
+            "targets:worklist",
+            (key,),
+            export="targets:list-file",
+            takes=frozenset({Choice.UNTIL}),
+            endings=("xlsx", "csv"),
+        )
+        for key, about in TODO.items()
     ),
     Listing(
         "register-book",

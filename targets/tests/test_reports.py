@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from openpyxl import load_workbook
 
+from enrollment.models import AuditEvent, PolicyYear
 from enrollment.tests.cast import make_payment
 from targets import official, shelf
 from targets.tests.test_official import loaded
@@ -33,9 +34,26 @@ def test_everything_on_the_shelf_opens_and_leaves_as_each_file(cast, signed_in):
             page = browser.get(line["url"])
             assert page.status_code == 200, line["title"]
             # Without targets or tiers some tables cannot be made: their page says so.
-            expected = 302 if page.context.get("problem") else 200
+            unknown = page.context.get("todo") and page.context["todo"].people is None
+            expected = 302 if page.context.get("problem") or unknown else 200
             for file in line["files"]:
                 assert browser.get(file["url"]).status_code == expected, file
+
+
+def test_a_list_of_whom_to_see_holds_ones_own_area(cast, signed_in):
+    url = reverse("targets:list-file", args=["990001", 2024, "never"]) + "?form=csv"
+    refused = signed_in(cast.west_officer).get(url, follow=True)
+    assert "还没有 2023 年度参保名单" in refused.content.decode()
+    past = PolicyYear.objects.create(county=cast.county, year=2023, state="history")
+    make_payment(cast.people["乙一"], past, when="2022-11-20 10:00")
+    words = b"".join(signed_in(cast.west_officer).get(url).streaming_content).decode("utf-8-sig")
+    assert "丙一" in words
+    assert "甲一" not in words
+    event = AuditEvent.objects.get(action="export")
+    assert (event.subject, event.details["rows"]) == ("西河镇 从未参保名单", 1)
+    browser = signed_in(cast.county_officer)
+    assert browser.get(url.replace("never", "ledger")).status_code == 404
+    assert browser.get(url.replace("csv", "pdf")).status_code == 404
 
 
 @pytest.mark.parametrize("who", ["department_user", "auditor", "administrator"])

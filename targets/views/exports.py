@@ -80,9 +80,13 @@ def listing(request: HttpRequest, county: str, year: int, name: str) -> HttpResp
     ending = request.GET.get("form", "xlsx")
     if not known or ending not in known[0].endings:
         raise Http404
-    chosen = shelf.Chosen(full="full" in request.GET)
+    until, problem = cut_off(request)
+    chosen = shelf.Chosen(until=until, full="full" in request.GET, viewer=place.user)
     target = tempfile.TemporaryFile()  # noqa: SIM115
     try:
+        if problem:
+            raise Failure("as_of", problem)
+        shelf.refuse(known[0], chosen)
         if chosen.full and not place.user.job.may_reveal:
             raise Failure("role", "您的岗位不能导出完整证件号码")
         if chosen.full and not second_factor.enough(place.user, request.session):

@@ -46,7 +46,7 @@ def report(request: HttpRequest, county: str, year: int, name: str) -> HttpRespo
     place = enter(request, county, year)
     form = form_or_404(name)
     require(place.user, form.may)
-    chosen, problem = chosen_from(request)
+    chosen, problem = chosen_from(request, place)
     made = None
     try:
         if problem:
@@ -54,7 +54,7 @@ def report(request: HttpRequest, county: str, year: int, name: str) -> HttpRespo
         shelf.refuse(form, chosen)
         # Full numbers are for the file, on record, not for the screen.
         shown = replace(chosen, full=False)
-        made = form.table(place.policy_year, place.region, shown, viewer=place.user)
+        made = form.table(place.policy_year, place.region, shown)
     except Failure as failure:
         problem = failure.message
     query = _query(place, chosen)
@@ -94,7 +94,7 @@ def form_or_404(name: str) -> shelf.Form:
     raise Http404
 
 
-def chosen_from(request: HttpRequest) -> tuple[Chosen, str]:
+def chosen_from(request: HttpRequest, place: Place) -> tuple[Chosen, str]:
     """What the address asks for, and why its moment could not be read where it could not."""
     until, problem = cut_off(request)
     return Chosen(
@@ -102,6 +102,7 @@ def chosen_from(request: HttpRequest) -> tuple[Chosen, str]:
         draft="draft" in request.GET,
         tier=request.GET.get("tier", "").strip()[:40],
         full="full" in request.GET,
+        viewer=place.user,
     ), problem
 
 

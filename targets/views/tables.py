@@ -27,7 +27,7 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
     if described is None:
         raise Http404
     place = enter(request, county, year, may=form.may)
-    chosen, problem = chosen_from(request)
+    chosen, problem = chosen_from(request, place)
     try:
         if problem:
             raise Failure("as_of", problem)
@@ -37,7 +37,7 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
         if chosen.full and not second_factor.enough(place.user, request.session):
             messages.warning(request, "导出完整证件号码前，请先开通两步验证（只需办一次）。")
             return redirect("enrollment:second-factor")
-        made = form.table(place.policy_year, place.region, chosen, viewer=place.user)
+        made = form.table(place.policy_year, place.region, chosen)
         content = described.make(made)
     except Failure as failure:
         messages.error(request, failure.message)
