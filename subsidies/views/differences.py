@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
 from enrollment.models import Person, PolicyYear, Region
-from subsidies import differences, differences_export
+from subsidies import differences, differences_export, freeze
 from subsidies.differences import Kind, Line
 from subsidies.models import DifferenceEntry, SubsidyRule
 from subsidies.views import desk
@@ -49,6 +49,8 @@ def page(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "policy_year": policy_year,
         "region": place.region,
         "desk": desk.tabs(place, "differences"),
+        "frozen": freeze.is_frozen(policy_year),
+        "desk_open": not closed,
         "rule": rule,
         "tab": tab,
         "ticks": place.user.job.may_settle and not closed and tab != Kind.SETTLED,

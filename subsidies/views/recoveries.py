@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from enrollment.access import Place, enter
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear
-from subsidies import grounds, recovery, recovery_export
+from subsidies import freeze, grounds, recovery, recovery_export
 from subsidies.models import Recovery
 from subsidies.views import desk
 from subsidies.views.fresh import fresh
@@ -53,6 +53,8 @@ def page(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "policy_year": place.policy_year,
         "region": place.region,
         "desk": desk.tabs(place, "recoveries"),
+        "frozen": freeze.is_frozen(place.policy_year),
+        "desk_open": not closed,
         "tab": tab,
         "tabs": [
             {

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from enrollment.access import Place, enter
@@ -96,7 +97,7 @@ def _answer(policy_year: PolicyYear, made: Settlement | None) -> str:
     name = f"{policy_year.county.name} {policy_year.year} 年度"
     if made is not None:
         who = made.settled_by.display_name if made.settled_by else "命令行"
-        return f"{name}已结算，{made.settled_at.astimezone():%Y-%m-%d %H:%M}，{who}。"
+        return f"{name}已结算，{timezone.localtime(made.settled_at):%Y-%m-%d %H:%M}，{who}。"
     if freeze.is_frozen(policy_year):
         return f"{name}{policy_year.get_state_display()}。"
     return f"{name}还没有结算，资助台账随名册和缴费每次变动重新核定。"
