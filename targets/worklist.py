@@ -36,7 +36,7 @@ TITLES = {
 }
 CONDITIONS = {
     MISSING: "open.in_base",
-    # With a reason on record (insured elsewhere, as an employee) nobody has lapsed.
+    # With a reason on record (insured elsewhere, 本人暂不参保 …) nobody has lapsed unseen.
     LAPSED: "open.last_year AND NOT open.explained",
     NEVER: "open.in_base AND NOT open.ever",
     HARDSHIP: "open.new_identity IS NOT NULL",
@@ -59,7 +59,7 @@ WITH here AS MATERIALIZED (
     GROUP BY payment.person_id HAVING {rule}
 ), told AS MATERIALIZED (
     SELECT status.person_id, bool_or(kind.bucket = ANY(%(taken_out)s)) AS taken_out,
-           bool_or(kind.bucket IN ('elsewhere', 'covered')) AS explained
+           bool_or(kind.bucket <> ALL(%(taken_out)s)) AS explained
     FROM enrollment_status status {told_here}
     JOIN enrollment_statuskind kind ON kind.id = status.kind_id
     WHERE status.policy_year_id = %(year)s

@@ -89,6 +89,11 @@ def test_lapsed_were_insured_last_year_and_give_no_reason(cast, year, last_year)
     )
     make_status(cast.people["丙一"], elsewhere)
     assert names(year, cast.county, "lapsed") == []
+    own_word = StatusKind.objects.create(
+        policy_year=year, order=10, name="本人暂不参保", bucket="none"
+    )
+    Status.objects.filter(person=cast.people["丙一"]).update(kind=own_word)
+    assert names(year, cast.county, "lapsed") == []
     assert "丙一" in names(year, cast.county, "missing")
 
 

@@ -26,7 +26,7 @@ from targets.views.progress import KEPT_SECONDS, Plan, cut_off
 from targets.worklist import Todo, Worklist
 
 PER_PAGE = 30
-REASONS = {"": "全部", "none": "没有说明的", "some": "已说明的（异地、职工参保等）"}
+REASONS = {"": "全部", "none": "没有说明的", "some": "已说明的（异地参保、暂不参保等）"}
 CALLS = {"": "全部", "none": "没有走访过", "due": "今天该走访", "done": "走访过"}
 NARROWING = ("reason", "q", "visit", "by")
 UNITS = (worklist.MISSING, worklist.LAPSED, worklist.HARDSHIP, worklist.NEWBORN)
