@@ -16,6 +16,7 @@ from enrollment.models import (
     Question,
     Status,
 )
+from enrollment.registration import statuses
 from enrollment.tests import handing
 from enrollment.tests.cast import SHANGHAI, id_number
 from enrollment.tests.handing import put_in, read, reasons, tally
@@ -51,6 +52,20 @@ def test_a_full_list_brings_in_changes_and_ends(cast):
     assert serving(cast) == {"乙一", "丙一"}
     told = Status.objects.get(person__name="乙一")
     assert (told.since, told.note, told.village) == (date(2021, 3, 5), "新", cast.willow)
+
+
+def test_a_full_list_ends_nothing_that_a_clerk_has_proof_of(cast):
+    listed(cast, ["甲一", A1, "", "", ""], ["丙一", C1, "", "", ""])
+    statuses.record(
+        cast.year,
+        cast.people["甲一"],
+        kind=cast.kinds["服役"],
+        text="九月入伍",
+        evidence="入伍通知书",
+        by=cast.red_star_clerk,
+    )
+    assert tally(listed(cast, ["乙一", B1, "", "", ""])) == {"new": 1, "would_end": 1}
+    assert serving(cast) == {"甲一", "乙一"}
 
 
 def test_a_supplement_and_another_kind_end_nobody(cast):
