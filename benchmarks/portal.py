@@ -1,7 +1,10 @@
 """One thing the portal does, in a process of its own, measured: what `benchmarks.run` starts.
 
     python -m benchmarks.portal import FILE --kind register [--status 服役]
+    python -m benchmarks.portal import FILE --kind category --topic 低保 --department 民政局
     python -m benchmarks.portal progress
+    python -m benchmarks.portal subsidies
+    python -m benchmarks.portal pages
     python -m benchmarks.portal export OUT --rows 500000
     python -m benchmarks.portal clerks --count 50
 
@@ -13,7 +16,11 @@ import argparse
 import json
 import os
 import resource
+import statistics
 import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,8 +35,18 @@ from django.utils import timezone  # noqa: E402
 
 from enrollment import roster  # noqa: E402
 from enrollment.jobs import Watch  # noqa: E402
-from enrollment.models import PolicyYear, Region, RosterState, StatusKind, User  # noqa: E402
+from enrollment.models import (  # noqa: E402
+    Department,
+    Person,
+    PolicyYear,
+    Region,
+    RosterState,
+    StatusKind,
+    User,
+)
 from enrollment.sheets import Sheet  # noqa: E402
+from subsidies import assessment, overlap  # noqa: E402
+from subsidies.models import Subsidy  # noqa: E402
 from targets import exports, progress  # noqa: E402
 from targets.progress import Figure  # noqa: E402
 
@@ -64,15 +81,19 @@ def policy_year() -> PolicyYear:
     return PolicyYear.objects.select_related("county").get(county__key=COUNTY, year=YEAR)
 
 
-def hand_in(path: Path, kind: str, status: str) -> dict[str, Any]:
+def hand_in(
+    path: Path, kind: str, status: str, topic: str = "", department: str = "", as_of: str = ""
+) -> dict[str, Any]:
     """Hand in, read and apply a file; every question is answered with yes."""
     year = policy_year()
     of_status = StatusKind.objects.get(policy_year=year, name=status) if status else None
+    by = Department.objects.get(county=year.county, name=department) if department else None
     clock = Clock()
     with path.open("rb") as file:
         given = roster.hand_in(
-            file, file_name=path.name, year=year, kind=kind, by=None, status=of_status
-        )
+            file, file_name=path.name, year=year, kind=kind, by=None, status=of_status,
+            topic=topic, department=by, as_of=date.fromisoformat(as_of) if as_of else None,
+        )  # fmt: skip
     read = roster.read(given, watch=clock)
     if read.state != RosterState.WAITING:
         raise SystemExit(f"{path.name}: {read.refusal}")
@@ -101,6 +122,64 @@ def county_progress() -> dict[str, Any]:
         "insured": found.total.insured,
         "towns": {row.region.name: row.insured for row in found.rows},
     }
+
+
+def county_subsidies() -> dict[str, Any]:
+    """The year assessed for the first time and again, and annex 2's table."""
+    year = policy_year()
+    began = time.perf_counter()
+    assessment.assess(year)
+    first = time.perf_counter() - began
+    return {
+        "first": first,
+        "again": _median(lambda: assessment.assess(year)),
+        "overlap": _median(lambda: overlap.overlap(year)),
+        "people": Subsidy.objects.filter(policy_year=year).count(),
+    }
+
+
+def pages() -> dict[str, dict[str, float]]:
+    """Server time of single pages, from request to answer without a network, in milliseconds."""
+    year = policy_year()
+    somebody = Person.objects.filter(county=year.county, on_roll_to=None).exclude(village=None)
+    places = somebody.order_by("pk")[:: max(1, somebody.count() // RUNS)]
+    home = f"/{COUNTY}/{YEAR}"
+    found: dict[str, list[float]] = defaultdict(list)
+    # Debug keeps every query; a page in use does not.
+    client = Client(HTTP_HOST="127.0.0.1")
+    client.force_login(
+        User.objects.get(username="clerk0"), backend="django.contrib.auth.backends.ModelBackend"
+    )
+    for person in places:
+        for page, path, typed in (
+            ("search by name", "residents/", person.name),
+            ("search by part of a name", "residents/", person.name[1:]),
+            ("search by number", "residents/", person.number()),
+            ("person page", f"residents/{person.pk}/", ""),
+            ("quote page", "quotes/", ""),
+        ):
+            address, began = f"{home}/{path}", time.perf_counter()
+            # What is searched for is posted, and the list then fetched: both are waited for.
+            answer = (
+                client.post(address, {"q": typed}, follow=True) if typed else client.get(address)
+            )
+            if answer.status_code != 200:
+                raise SystemExit(f"{page}: {answer.status_code}")
+            found[page].append((time.perf_counter() - began) * 1000)
+    # The first of each warms templates and plans.
+    return {
+        page: {"median": statistics.median(took[1:]), "worst": max(took[1:])}
+        for page, took in found.items()
+    } | {"people": {"count": somebody.count()}}
+
+
+def _median(verb: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        verb()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
 
 
 def export(path: Path, rows: int) -> dict[str, Any]:
@@ -156,7 +235,11 @@ def main() -> None:
     one.add_argument("file", type=Path)
     one.add_argument("--kind", required=True)
     one.add_argument("--status", default="")
-    verbs.add_parser("progress")
+    one.add_argument("--topic", default="")
+    one.add_argument("--department", default="")
+    one.add_argument("--as-of", default="")
+    for word in ("progress", "subsidies", "pages"):
+        verbs.add_parser(word)
     one = verbs.add_parser("export")
     one.add_argument("file", type=Path)
     one.add_argument("--rows", type=int, default=500_000)
@@ -164,9 +247,16 @@ def main() -> None:
     one.add_argument("--count", type=int, default=50)
     options = parser.parse_args()
     if options.verb == "import":
-        answer: Any = hand_in(options.file, options.kind, options.status)
+        answer: Any = hand_in(
+            options.file, options.kind, options.status, options.topic, options.department,
+            options.as_of,
+        )  # fmt: skip
     elif options.verb == "progress":
         answer = county_progress()
+    elif options.verb == "subsidies":
+        answer = county_subsidies()
+    elif options.verb == "pages":
+        answer = pages()
     elif options.verb == "export":
         answer = export(options.file, options.rows)
     else:

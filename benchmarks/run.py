@@ -1,6 +1,6 @@
 """The benchmark: the portal's figures beside their floors, measured in one run on one machine.
 
-    python -m benchmarks [--scale 0.05] [--minutes 2] [--only import load export peer]
+    python -m benchmarks [--scale 0.05] [--minutes 2] [--only import subsidies pages load …]
 
 A database of its own is made on the server of DATABASE_URL, or on the embedded one, and dropped at
 the end. At full scale the result is written to docs/benchmarks.md; smaller ones are only printed.
@@ -31,7 +31,7 @@ import psycopg
 from psycopg import sql
 from python_calamine import load_workbook
 
-from benchmarks import county, floor, forms, load, report, sheets
+from benchmarks import categories, county, floor, forms, load, report, sheets
 from config import embedded, environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +39,7 @@ SOURCES = ("county", "draft", "forms", "mess", "payments", "people", "places", "
 SEED = 1
 EXPORTED, CLERKS, THINK = 500_000, 50, 10.0
 PEER_ROWS = {"as it comes": 4_000, "fastest": 20_000}
-PARTS = ("import", "load", "export", "peer")
+PARTS = ("import", "subsidies", "pages", "load", "export", "peer")
 
 
 @dataclass
@@ -88,6 +88,10 @@ def main() -> None:
             connection.execute("VACUUM ANALYZE")  # what autovacuum does within minutes
         if "import" in options.only:
             progress(bench)
+        if "subsidies" in options.only:
+            subsidies(bench)
+        if "pages" in options.only:
+            pages(bench)
         if "load" in options.only:
             landing(bench, people, options.minutes * 60)
         if "export" in options.only:
@@ -164,6 +168,37 @@ def progress(bench: Bench) -> None:
             note=f"median of seven, worst {found['worst']:.2f} s; {expected:,} insured, as counted",
         )
     )
+
+
+def subsidies(bench: Bench) -> None:
+    """The eight category rosters one after another, the year assessed, annex 2's table."""
+    truth = json.loads(_categories(bench).read_text(encoding="utf-8"))
+    seconds, rows = 0.0, 0
+    for told in truth["files"]:
+        found = bench.portal(
+            "import", _categories(bench).parent / told["name"], "--kind", "category", "--topic",
+            told["category"], "--department", told["department"], "--as-of", truth["as_of"],
+        )  # fmt: skip
+        counts = found["counts"]
+        if counts["new"] + counts["not_in_register"] != told["held"]:
+            raise SystemExit(f"{told['name']}: {counts}, but {told['held']} were put in it")
+        seconds, rows = seconds + found["seconds"], rows + found["rows"]
+    note = f"{rows:,} rows in {len(truth['files'])} files"
+    bench.add(report.Line("category rosters, all eight", seconds, most=15, note=note))
+    found = bench.portal("subsidies")
+    note = f"{found['people']:,} people, the first time; again {found['again']:.2f} s"
+    bench.add(report.Line("assessing the year", found["first"], most=2, note=note))
+    bench.add(report.Line("table of overlaps", found["overlap"], most=1, note="median of seven"))
+
+
+def pages(bench: Bench) -> None:
+    """Server time of single pages for a county officer, whose lists are the longest."""
+    found = bench.portal("pages")
+    people = found.pop("people")["count"]
+    for page, took in found.items():
+        most = 100 if page == "person page" else 50
+        note = f"median, worst {took['worst']:.0f} ms; {people:,} people in the county"
+        bench.add(report.Line(page, took["median"], unit="ms", most=most, note=note))
 
 
 def clerks(bench: Bench) -> list[dict[str, str]]:
@@ -286,6 +321,15 @@ def _files(scale: float) -> Path:
         print(f"generating the county at scale {scale:g} …", flush=True)
         county.write("jinzhai", folder, scale, SEED)
     return folder
+
+
+def _categories(bench: Bench) -> Path:
+    """The eight rosters of the same county, generated beside its files."""
+    source = (ROOT / "benchmarks" / "categories.py").read_bytes()
+    folder = bench.files / f"categories-{hashlib.sha256(source).hexdigest()[:10]}"
+    if not (folder / "categories.json").is_file():
+        categories.write(folder, bench.scale, SEED)
+    return folder / "categories.json"
 
 
 @contextlib.contextmanager

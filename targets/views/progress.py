@@ -280,7 +280,7 @@ def _names_answer(place: Place, figure: str, label: str, count: int, until: date
     words = f"{place.region.path} {label} {count:,} 人"
     if figure != Figure.MISSING:
         return f"{words}。"
-    found = figures.of(place.policy_year, place.region, until=until, drafts=True).total
+    found = _figures(place, until)[0].total
     gap = Row(found.region, found.target or found.draft, found.insured).gap
     if gap is None:
         return f"{words}；任务还没有下达。"
