@@ -33,7 +33,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
-from enrollment import store
+from enrollment import planner, store
 from enrollment.failure import Failure
 from enrollment.vault import Vault, parse_keys
 
@@ -271,6 +271,7 @@ def restore(backup: Backup, *, tell: Tell) -> dict[str, int]:
             bring_back()
             raise
         _run_sql(f"DROP SCHEMA {ASIDE} CASCADE")
+        planner.learn_all()
         tell("放回文件")
         _place_files(backup, place, root)
     return _counts()

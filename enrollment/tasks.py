@@ -7,7 +7,7 @@ from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
-from enrollment import audit, jobs, names, roster, store
+from enrollment import audit, jobs, names, planner, roster, store
 from enrollment.models import Job, RosterState
 from enrollment.registration import papers
 
@@ -57,11 +57,12 @@ def run_job(job_id: int) -> None:
 
 @shared_task
 def tick() -> None:
-    """Every few seconds: find work that was left lying, seal the trail, read new names."""
+    """Every few seconds: find work left lying, seal the trail, read new names and sizes."""
     for job_id in jobs.recheck():
         run_job.delay(job_id)
     audit.seal()
     names.learn()
+    planner.learn()
 
 
 @shared_task

@@ -24,7 +24,7 @@ from django.db.models import Count
 
 from benchmarks import county as generator
 from benchmarks import holders
-from enrollment import accounts, demo, roster
+from enrollment import accounts, demo, planner, roster
 from enrollment.failure import Failure
 from enrollment.models import Level, Person, PolicyYear, Region, Roster, RosterState, User
 from enrollment.models.rules import Department, StatusKind
@@ -125,6 +125,7 @@ def load(*, tell: Tell) -> None:
         make_logins()
         if place.slug == "jinzhai":
             demonstration_village.fill(place.key, tell=tell)
+        planner.learn()
 
 
 def _refuse_foreign() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from enrollment import commands, headings, roster, store
+from enrollment import commands, headings, planner, roster, store
 from enrollment.failure import Failure
 from enrollment.models import (
     Department,
@@ -73,6 +73,7 @@ class Command(commands.PortalCommand):
         problems_file = _problems_file(read, path)
         if options["apply"]:
             read = roster.apply(read, by=None, confirmed=options["yes"])
+            planner.learn()
         self.answer(
             {
                 "roster": read.pk,
