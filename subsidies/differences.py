@@ -45,14 +45,47 @@ LABELS = {
     Kind.SETTLED: "已结清",
 }
 
-# Payments that came in after the first entry say that the tax bureau booked it as well.
+# A payment that comes in after an entry says that the tax bureau booked it as well, and takes the
+# place of what stands then; an entry made after it stands in full. Each side (given back 1,
+# collected -1) is a running sum in the order of coming in that never falls below 0: the last sum
+# less the lowest one. Reversed entries stand for nothing.
 LINES = """
 WITH entry AS (
-    SELECT person_id, sum(amount) AS settled, min(recorded_at) AS since,
+    SELECT person_id, sum(amount) AS settled,
            max(settled_on) AS last_on, max(county_id) AS county_id, max(town_id) AS town_id,
            max(village_id) AS village_id,
            string_agg(DISTINCT document, '、' ORDER BY document) AS documents
     FROM subsidies_differenceentry WHERE policy_year_id = %(year)s
+    GROUP BY person_id
+),
+move AS (
+    SELECT one.person_id, sign(one.amount) AS side, abs(one.amount) AS moved, one.recorded_at AS at
+    FROM subsidies_differenceentry one
+    LEFT JOIN subsidies_differenceentry reversal ON reversal.reverses_id = one.id
+    WHERE one.policy_year_id = %(year)s AND one.reverses_id IS NULL AND reversal.id IS NULL
+    UNION ALL
+    SELECT payment.person_id, -sign(payment.amount), -abs(payment.amount), payment.created_at
+    FROM entry
+    JOIN enrollment_payment payment
+        ON payment.policy_year_id = %(year)s AND payment.person_id = entry.person_id
+    LEFT JOIN subsidies_subsidy subsidy
+        ON subsidy.policy_year_id = %(year)s AND subsidy.person_id = entry.person_id
+    WHERE payment.withdrawn_at IS NULL
+      AND (payment.amount < 0
+           OR payment.amount > 0
+              AND (payment.paid_at AT TIME ZONE 'Asia/Shanghai')::date > subsidy.paid_on)
+),
+standing AS (
+    SELECT person_id, sum(side * stands) AS counted
+    FROM (
+        SELECT person_id, side, sum(moved) - least(min(so_far), 0) AS stands
+        FROM (
+            SELECT move.*, sum(moved) OVER (PARTITION BY person_id, side ORDER BY at, moved)
+                       AS so_far
+            FROM move
+        ) summed
+        GROUP BY person_id, side
+    ) sides
     GROUP BY person_id
 ),
 asked AS (
@@ -71,23 +104,12 @@ line AS (
            coalesce(subsidy.reason, '') AS reason,
            coalesce(entry.settled, 0) AS settled, entry.last_on,
            coalesce(entry.documents, '') AS documents, entry.person_id IS NOT NULL AS touched,
-           CASE WHEN entry.settled > 0 THEN greatest(entry.settled + moved.back, 0)
-                WHEN entry.settled < 0 THEN least(entry.settled + moved.more, 0)
-                ELSE 0 END AS counted
+           coalesce(standing.counted, 0) AS counted
     FROM asked
     LEFT JOIN subsidies_subsidy subsidy
         ON subsidy.policy_year_id = %(year)s AND subsidy.person_id = asked.person_id
     LEFT JOIN entry ON entry.person_id = asked.person_id
-    LEFT JOIN LATERAL (
-        SELECT coalesce(sum(payment.amount) FILTER (WHERE payment.amount < 0), 0) AS back,
-               coalesce(sum(payment.amount) FILTER (
-                   WHERE payment.amount > 0
-                     AND (payment.paid_at AT TIME ZONE 'Asia/Shanghai')::date > subsidy.paid_on
-               ), 0) AS more
-        FROM enrollment_payment payment
-        WHERE payment.policy_year_id = %(year)s AND payment.person_id = entry.person_id
-          AND payment.withdrawn_at IS NULL AND payment.created_at > entry.since
-    ) moved ON TRUE
+    LEFT JOIN standing ON standing.person_id = asked.person_id
 )
 SELECT line.person_id, line.town_id, line.village_id, line.category_id, line.due, line.extra,
        line.paid, line.difference, line.recognised_after, line.reason, line.settled, line.last_on,

@@ -124,6 +124,22 @@ def test_a_late_collection_the_tax_bureau_books_as_well_counts_once(county):
     assert told(county)["乙一"] == (Kind.SETTLED, Decimal(0))
 
 
+@pytest.mark.parametrize("before", ["reversed", "part"])
+def test_what_is_given_back_after_a_booked_refund_counts_in_full(county, before):
+    """The refund takes the place of what was on record when it came in, not of later entries."""
+    if before == "reversed":
+        settle(county, "甲一")
+        wrong = DifferenceEntry.objects.get()
+        differences.reverse(county.year, [wrong.pk], by=county.county_officer, note="批次错")
+    else:
+        settle(county, "甲一", amount=Decimal(40))
+    make_payment(county.people["甲一"], county.year, "-60.00", when="2024-01-10 10:00")
+    assessment.assess(county.year)
+    assert told(county)["甲一"] == (Kind.GRANTED, Decimal(130))
+    assert settle(county, "甲一").given_back == 130
+    assert told(county)["甲一"] == (Kind.SETTLED, Decimal(0))
+
+
 def test_given_back_and_then_struck_off_the_list_is_short(county):
     settle(county, "甲一")
     Entitlement.objects.filter(person=county.people["甲一"]).delete()
