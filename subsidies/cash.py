@@ -55,6 +55,15 @@ LEFT JOIN LATERAL (
         AND p.withdrawn_at IS NULL
 ) paid ON true
 """
+# The people of a region, and what its agents took from others: somebody enrolled there and
+# registered elsewhere, or moved away since.
+OF_REGION = """
+(r.{level}_id = %(region)s OR r.agent_id IN (
+    SELECT agent.id FROM enrollment_user agent
+    JOIN enrollment_region office ON office.id = agent.region_id
+    WHERE %(region)s IN (office.id, office.town_id, office.county_id)
+))
+"""
 
 
 @dataclass(frozen=True)
@@ -118,8 +127,7 @@ def take(
     _refuse_agent(policy_year, by)
     if on > timezone.localdate():
         raise Failure("future", "收款日期不能晚于今天")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, policy_year.pk])
+    _queue(policy_year)
     here = CashReceipt.objects.filter(policy_year=policy_year)
     standing = here.filter(person=person, reverses=None, reversed_at=None)
     if (other := standing.select_related("agent").first()) is not None:
@@ -155,6 +163,7 @@ def take(
 @transaction.atomic
 def reverse(receipt: CashReceipt, *, reason: str, by: User, address: str = "") -> CashReceipt:
     """冲销: give the cash back, by an entry of today with its reason. Raises Failure."""
+    _queue(receipt.policy_year)
     receipt = CashReceipt.objects.select_for_update(of=("self",)).get(pk=receipt.pk)
     reason = " ".join(reason.split())
     if not reason:
@@ -168,8 +177,6 @@ def reverse(receipt: CashReceipt, *, reason: str, by: User, address: str = "") -
         raise Failure("remitted", "这笔钱已线上缴费，不能冲销；退费请按政策向税务部门申请")
     today = timezone.localdate()
     _refuse_closed(receipt.policy_year, by, today)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, receipt.policy_year_id])
     last = CashReceipt.objects.filter(policy_year=receipt.policy_year).aggregate(
         last=models.Max("number")
     )["last"]
@@ -235,6 +242,7 @@ def close_day(policy_year: PolicyYear, *, day: date, by: User, address: str = ""
     _refuse_agent(policy_year, by)
     if day > timezone.localdate():
         raise Failure("future", "不能日清以后的日子")
+    _queue(policy_year)
     waiting = open_days(policy_year, by)
     if day not in waiting:
         raise Failure("nothing", f"{day} 没有待日清的收据")
@@ -301,10 +309,11 @@ def in_state(policy_year: PolicyYear, region: Region, state: State) -> list[int]
         cursor.execute(
             f"""
             SELECT r.id FROM subsidies_cashreceipt r {PAID}
-            WHERE r.policy_year_id = %s AND r.{region.level}_id = %s AND {STATE} = %s
+            WHERE r.policy_year_id = %(year)s AND {OF_REGION.format(level=region.level)}
+                AND {STATE} = %(state)s
             ORDER BY r.taken_on, r.number
             """,  # noqa: S608  (a level is one of three words)
-            [policy_year.pk, region.pk, state.value],
+            {"year": policy_year.pk, "region": region.pk, "state": state.value},
         )
         return [pk for (pk,) in cursor.fetchall()]
 
@@ -316,10 +325,11 @@ def counted(policy_year: PolicyYear, region: Region) -> dict[State, tuple[int, D
             f"""
             SELECT {STATE} AS state, count(*), sum(r.amount)
             FROM subsidies_cashreceipt r {PAID}
-            WHERE r.policy_year_id = %s AND r.{region.level}_id = %s AND r.reverses_id IS NULL
+            WHERE r.policy_year_id = %(year)s AND {OF_REGION.format(level=region.level)}
+                AND r.reverses_id IS NULL
             GROUP BY 1
             """,  # noqa: S608
-            [policy_year.pk, region.pk],
+            {"year": policy_year.pk, "region": region.pk},
         )
         found = {State(state): (count, total) for state, count, total in cursor.fetchall()}
     return {state: found.get(state, (0, Decimal(0))) for state in State}
@@ -396,6 +406,12 @@ def _held(policy_year: PolicyYear) -> list[int]:
             [policy_year.pk],
         )
         return [pk for (pk,) in cursor.fetchall()]
+
+
+def _queue(policy_year: PolicyYear) -> None:
+    """One at a time: receipts are numbered without a gap, and none comes after its day's close."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, policy_year.pk])
 
 
 def _refuse_agent(policy_year: PolicyYear, by: User) -> None:

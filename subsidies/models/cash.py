@@ -4,7 +4,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-from enrollment.scope import NOTHING, Placed, PlacedQuerySet
+from enrollment.scope import NOTHING, Placed, PlacedQuerySet, within
 from subsidies.models.people import person_key
 
 
@@ -16,9 +16,26 @@ class CashDayQuerySet(models.QuerySet):
         region = getattr(user, "region", None)
         if region is None or not user.is_active or not user.job.sees_people:
             return self.filter(NOTHING)
-        if region.level == "village":
-            return self.filter(agent__region=region)
-        return self.filter(**{f"agent__region__{region.level}": region.pk})
+        return self.filter(_taken_in(user))
+
+
+def _taken_in(user) -> Q:
+    """Taken by whoever works in this user's area."""
+    if user.region.level == "village":
+        return Q(agent__region=user.region)
+    return within(user, "agent__region__")
+
+
+class CashReceiptQuerySet(PlacedQuerySet):
+    """Receipts, for those of the person's place and those of the agent's."""
+
+    def visible_to(self, user) -> "CashReceiptQuerySet":
+        """Of people in the user's area, or taken by whoever works there."""
+        if not getattr(user, "is_authenticated", False) or not user.job.sees_people:
+            return self.none()
+        if user.region is None or not user.is_active:
+            return self.none()
+        return self.filter(within(user) | _taken_in(user))
 
 
 class CashDay(models.Model):
@@ -77,7 +94,7 @@ class CashReceipt(Placed):
 
     ``taken_on`` is the day of the cash, ``remitted_on`` the day it was paid online: which one
     counts is the policy's to say (C16). Neither makes anybody insured; the tax bureau's detail
-    does. The place is the person's on the day of taking.
+    does. The place is the person's.
     """
 
     policy_year = models.ForeignKey("enrollment.PolicyYear", models.PROTECT, related_name="+")
@@ -107,7 +124,7 @@ class CashReceipt(Placed):
     remitted_on = models.DateField("线上缴费日期", null=True, blank=True)
     serial = models.CharField("缴费流水号", max_length=60, blank=True)
 
-    objects = PlacedQuerySet.as_manager()
+    objects = CashReceiptQuerySet.as_manager()
 
     class Meta:
         verbose_name = verbose_name_plural = "现金收据"

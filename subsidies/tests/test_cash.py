@@ -4,12 +4,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.failure import Failure
-from enrollment.models import AuditEvent
+from enrollment.models import AuditEvent, Enrollment
 from enrollment.models.rules import CashRule, Window
 from enrollment.tests.cast import make_payment
 from subsidies import cash
@@ -214,3 +215,40 @@ class TestPages:
         browser = signed_in(county.county_officer)
         with django_assert_max_num_queries(22):
             browser.get(PAGE)
+
+
+def test_cash_of_somebody_registered_elsewhere_stays_with_its_agent(county, signed_in):
+    """丙一 is of 西河镇's register and enrolled in 红星村; or has moved away since."""
+    somebody = county.people["丙一"]
+    Enrollment.objects.create(
+        policy_year=county.year, person=somebody, tier=tier(county.year),
+        county=county.county, town=county.east, village=county.red_star,
+    )  # fmt: skip
+    browser = signed_in(county.red_star_clerk)
+    url = reverse("subsidies:cash-take", args=["990001", 2024, somebody.pk])
+    answer = browser.post(url, {"amount": "380.00"}, follow=True)
+    assert "收据 2024-000001" in answer.content.decode()
+    held = cash.in_state(county.year, county.red_star, State.HELD)
+    assert held == [CashReceipt.objects.get().pk]
+    assert cash.counted(county.year, county.red_star)[State.HELD] == (1, FULL)
+    assert "丙一" in browser.get(PAGE).content.decode()
+    assert "丙一" in signed_in(county.east_officer).get(PAGE).content.decode()
+    assert CashReceipt.objects.visible_to(county.west_officer).count() == 1
+    assert not CashReceipt.objects.visible_to(county.stranger).exists()
+
+
+def test_taking_and_closing_a_day_queue_behind_one_lock(county):
+    """Else a receipt could come into a day while that is being closed, and never be closed."""
+    receipt = take(county)
+
+    def queues(work) -> bool:
+        with CaptureQueriesContext(connection) as told:
+            work()
+        locks = [
+            one["sql"] for one in told if "FOR UPDATE" in one["sql"] or "advisory" in one["sql"]
+        ]
+        return "pg_advisory_xact_lock" in locks[0]
+
+    assert queues(lambda: take(county, "甲二"))
+    assert queues(lambda: cash.reverse(receipt, reason="错", by=county.red_star_clerk))
+    assert queues(lambda: cash.close_day(county.year, day=TODAY(), by=county.red_star_clerk))
