@@ -30,7 +30,8 @@ FROM enrollment_person person
 JOIN {people} asked ON asked.person_id = person.id
 WHERE person.on_roll_to <= current_date
 """
-# Two numbers of one person, probably; one of them is already paid for, or is to be.
+# Two numbers of one person, probably; one of them is already paid for, or is to be, wherever in
+# the county: a town's list holds back whom the county's does.
 OF_DOUBLES = """
 SELECT one.id, 'double:' || other.id, NULL::bigint
 FROM {people} asked
@@ -38,7 +39,9 @@ JOIN enrollment_person one ON one.id = asked.person_id
 JOIN enrollment_person other
     ON other.county_id = one.county_id AND other.name = one.name AND other.birth = one.birth
    AND other.id <> one.id
-WHERE EXISTS (SELECT FROM {people} also WHERE also.person_id = other.id)
+WHERE EXISTS (SELECT FROM subsidies_estimate estimate
+              WHERE estimate.policy_year_id = %(year)s AND estimate.person_id = other.id
+                AND estimate.due = 0 AND estimate.subsidy > 0)
    OR EXISTS (SELECT FROM enrollment_payment payment
               WHERE payment.policy_year_id = %(year)s AND payment.person_id = other.id
                 AND payment.withdrawn_at IS NULL AND payment.amount >= 0)

@@ -3,9 +3,11 @@
 Neither the name of the category nor the office, the paragraph or the grade that give it away.
 """
 
+from functools import cached_property
+
 from enrollment import people
 from enrollment.models import PolicyYear, User
-from subsidies.models import Category
+from subsidies.models import Category, Standard
 
 HIDDEN = "特殊情形"
 
@@ -30,7 +32,8 @@ class Words:
         return self.hidden.get(category) or self.names[category]
 
     def veiled(self, text: str) -> str:
-        """A sentence without a hidden identity's name and the office in the brackets after it."""
+        """A sentence without a hidden identity's name, office and paragraph."""
+        said = text
         for pk, word in self.hidden.items():
             name = self.names[pk]
             start = text.find(f"{name}（")
@@ -39,7 +42,16 @@ class Words:
                 text = text[:start] + word + text[end + 1 :]
                 start = text.find(f"{name}（")
             text = text.replace(name, word)
+        if text != said:
+            for cites in self._paragraphs:
+                text = text.replace(f"（{cites}）", "")
         return text
+
+    @cached_property
+    def _paragraphs(self) -> list[str]:
+        """Where the notice speaks of the hidden identities' money."""
+        found = Standard.objects.filter(category__in=list(self.hidden)).exclude(cites="")
+        return list(found.order_by("cites").values_list("cites", flat=True).distinct())
 
     def columns(self) -> dict[str, set[int]]:
         """A heading for each identity with money, in printed order, and what stands under it."""

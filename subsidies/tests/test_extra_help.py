@@ -160,3 +160,11 @@ def test_the_pages_cost_the_same_for_one_and_many(county, signed_in, django_asse
     for url in (PAGE, NEW):
         with django_assert_max_num_queries(30):
             browser.get(url)
+
+
+def test_a_nought_beside_a_name_is_refused_and_not_the_common_amount(county, signed_in):
+    person = county.people["乙一"].pk
+    fields = {"row": [person], f"amount_{person}": "0", "amount": "30", "giver": "红星村集体"}
+    page = signed_in(county.county_officer).post(NEW, fields).content.decode()
+    assert "扶持金额应大于 0 元" in page
+    assert not ExtraHelp.objects.exists()

@@ -12,8 +12,10 @@ from openpyxl import load_workbook
 from enrollment.models.rules import Window
 from enrollment.tests.cast import make_payment
 from subsidies import ledger
+from subsidies.models import Standard, SubsidyRule
 from subsidies.tests.rules import category
 from subsidies.tests.test_overlap import hold
+from subsidies.words import Words
 
 
 @pytest.fixture
@@ -70,3 +72,14 @@ def test_the_command_writes_it(cast, paid, tmp_path, capsys, monkeypatch):
     command.run_from_argv(["manage.py", "export_table", *words])
     assert json.loads(capsys.readouterr().out)["rows"] == 2
     assert path.exists()
+
+
+def test_a_hidden_identity_is_not_given_away_by_its_paragraph(cast, paid):
+    SubsidyRule.objects.create(policy_year=paid, identity="at_payment", several="highest")
+    paid.bump()
+    Standard.objects.filter(category__sensitive=True).update(cites="附件2第九行")
+    Standard.objects.filter(category__sensitive=False).update(cites="附件2第一行")
+    low, kin = written(paid, cast.county)
+    assert "附件2第一行" in low["理由"] and "附件2第九行" in kin["理由"]
+    words = Words(paid, cast.west_officer)
+    assert "附件2" not in words.veiled(kin["理由"]) and "附件2第一行" in words.veiled(low["理由"])

@@ -215,3 +215,15 @@ def test_a_settled_year_takes_no_declaration(county):
 def test_the_list_is_one_query(county, django_assert_num_queries):
     with django_assert_num_queries(5), connection.cursor():  # savepoint, two settings, the query
         zero.lines(county.year, county.county, on=ON)
+
+
+def test_a_double_in_another_town_holds_back_in_both(county):
+    """Else either town declares its own, before the county has looked."""
+    first = county.people["甲一"]
+    other = make_person(county.people["丙一"].village, first.name, id_number(881))
+    hold(other, county.poor)
+    county.year.bump()
+    assessment.assess(county.year)
+    for region, person in ((county.east, first), (county.west, other)):
+        found = {one.person: one.state for one in zero.lines(county.year, region, on=ON)}
+        assert found[person.pk] == zero.State.HELD

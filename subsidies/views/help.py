@@ -114,7 +114,8 @@ def _give(request: HttpRequest, place: Place) -> HttpResponse:
     same = desk.yuan(given.get("amount", ""))
     amounts: dict[int, Decimal] = {}
     for pk in ticked:
-        amount = desk.yuan(given.get(f"amount_{pk}", "")) or same
+        own = desk.yuan(given.get(f"amount_{pk}", ""))
+        amount = same if own is None else own
         if amount is None:
             raise Failure("amount", "请填写扶持金额")
         amounts[pk] = amount
