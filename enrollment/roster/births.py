@@ -3,7 +3,7 @@
 A child is told by its own number, else by its birth certificate, else by its mother's number, the
 day, name and sex. It is kept as a person under the certificate's number or under none, in the
 household of its mother where the register knows her. Lists accumulate: a later one adds, and fills
-in a name or a certificate that an earlier one did not have.
+in a name, a certificate or a number that an earlier one did not have.
 """
 
 from typing import Any
@@ -185,7 +185,12 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     WHEN outcome = 'changed' THEN concat_ws('、',
                         CASE WHEN named THEN '补登姓名' END,
                         CASE WHEN certified THEN '补登出生医学证明编号' END,
+                        CASE WHEN identified THEN '补登证件号码' END,
                         CASE WHEN redated THEN '出生日期变更' END)
+                    WHEN outcome = 'unchanged' AND NOT numberless AND under_certificate
+                        AND id_index <> known_index AND id_index IS DISTINCT FROM certificate
+                        THEN '在册以出生医学证明编号登记，本行的新生儿身份证号没有写入，'
+                            || '请在此人页面上更换证件号码'
                     WHEN outcome = 'new' THEN CASE
                         WHEN mother_id IS NOT NULL THEN '随母亲登记'
                         WHEN at_nowhere THEN '母亲不在户籍册，记入' || village_name END
@@ -206,11 +211,13 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                         THEN 'outside_area'
                     WHEN differs THEN 'problems'
                     WHEN birth_id IS NULL THEN 'new'
-                    WHEN named OR certified OR redated THEN 'changed'
+                    WHEN named OR certified OR identified OR redated THEN 'changed'
                     ELSE 'unchanged'
                 END AS outcome
             FROM (
                 SELECT told.*, p.name AS known_name, p.id_index IS NULL AS numberless,
+                    p.id_index AS known_index,
+                    p.doc_type = 'birth-certificate' AS under_certificate,
                     COALESCE(p.town_id, live_town) AS at_town,
                     COALESCE(p.village_id, live_village) AS at_village,
                     b.id AS birth_id, b.born_on AS was_born,
@@ -219,6 +226,8 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     {not_same} AS not_same,
                     told.name IS NOT NULL AND p.name = %(nameless)s AS named,
                     certificate IS NOT NULL AND b.certificate_index IS NULL AS certified,
+                    p.id_index IS NULL AND told.id_index IS NOT NULL
+                        AND told.id_index IS DISTINCT FROM certificate AS identified,
                     b.born_on <> told.birth AS redated
                 FROM told
                 LEFT JOIN enrollment_person p ON p.id = told.known_id
@@ -287,12 +296,13 @@ _FILL_PEOPLE = """
 UPDATE enrollment_person p SET
     name = CASE WHEN p.name = %(nameless)s THEN COALESCE(told.name, p.name) ELSE p.name END,
     id_index = COALESCE(p.id_index, told.id_index),
+    tail_index = CASE WHEN p.id_index IS NULL THEN told.tail_index ELSE p.tail_index END,
     id_cipher = COALESCE(p.id_cipher, told.id_cipher),
     doc_type = CASE WHEN p.id_index IS NULL THEN COALESCE(told.doc_type, p.doc_type)
                     ELSE p.doc_type END,
     birth = CASE WHEN p.doc_type = 'birth-certificate' THEN told.birth ELSE p.birth END
 FROM (
-    SELECT r.person_id, s.name, s.id_index, s.id_cipher, s.doc_type, s.birth
+    SELECT r.person_id, s.name, s.id_index, s.tail_index, s.id_cipher, s.doc_type, s.birth
     {staged} AND r.fate = 'changed'
 ) told
 WHERE p.id = told.person_id
@@ -318,8 +328,11 @@ WHERE r.roster_id = %(roster)s AND r.fate IN ('new', 'changed') AND NOT {mine}
 _EMPTY_PEOPLE = """
 UPDATE enrollment_person p SET
     name = r.before->>'name',
-    birth = CASE WHEN p.doc_type = 'birth-certificate'
+    birth = CASE WHEN p.doc_type = 'birth-certificate' OR (r.before->>'numberless')::boolean
                  THEN (r.before->>'born_on')::date ELSE p.birth END,
+    doc_type = CASE WHEN (r.before->>'numberless')::boolean
+                    THEN 'birth-certificate' ELSE p.doc_type END,
+    tail_index = CASE WHEN (r.before->>'numberless')::boolean THEN NULL ELSE p.tail_index END,
     id_index = CASE WHEN (r.before->>'numberless')::boolean THEN NULL ELSE p.id_index END,
     id_cipher = CASE WHEN (r.before->>'numberless')::boolean THEN NULL ELSE p.id_cipher END
 FROM enrollment_rosterrow r

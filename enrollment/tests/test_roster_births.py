@@ -212,3 +212,26 @@ def test_the_mother_s_number_stays_out_of_reasons_and_staging(cast, mother):
 def test_it_takes_supplements_only(cast):
     with pytest.raises(Failure):
         handed(cast, "births", [row()], headings=HEADINGS, mode="full")
+
+
+def test_a_later_list_fills_in_the_child_s_own_number(cast, mother):
+    births(cast, [row("小宝")])
+    number = id_number(7, birth="20231001")
+    later = put_in(cast, "births", [[*row("小宝"), number]], headings=[*HEADINGS, "新生儿身份证号"])
+    assert reasons(later, "changed") == ["补登证件号码"]
+    (child,) = Person.objects.numbered(number)
+    assert (child.doc_type, child.number()) == ("resident-id", number)
+    assert child.tail_index is not None
+    roster.withdraw(later, by=cast.county_officer)
+    child.refresh_from_db()
+    assert (child.id_index, child.tail_index, child.doc_type) == (None, None, "birth-certificate")
+
+
+def test_a_number_that_would_replace_a_certificate_is_not_passed_over_in_silence(cast, mother):
+    births(cast, [row("小宝", certificate=CERTIFICATE)])
+    number = id_number(7, birth="20231001")
+    headings = [*HEADINGS, "新生儿身份证号"]
+    later = put_in(
+        cast, "births", [[*row("小宝", certificate=CERTIFICATE), number]], headings=headings
+    )
+    assert "身份证号没有写入" in reasons(later, "unchanged")[0]
