@@ -108,22 +108,26 @@ def write(
     *,
     department: str = "",
     category: str = "",
+    tier: str = "",
     only: str = "",
     basis: str = Basis.SETTLED,
     viewer: User | None = None,
 ) -> int:
     """Write the ledger of a region as a workbook; returns how many people stand in it.
 
-    Of one department or category: those it pays for. With a viewer, in the viewer's area only.
+    Of one department or category: those it pays for; of one tier: those who stand in it. With a
+    viewer, in the viewer's area only.
     """
     assessment.catch_up(policy_year)
     words = Words(policy_year, viewer)
     rows = entries(
-        policy_year, region, words=words, department=department, category=category, only=only,
-        basis=basis, viewer=viewer,
+        policy_year, region, words=words, department=department, category=category, tier=tier,
+        only=only, basis=basis, viewer=viewer,
     )  # fmt: skip
     narrowed = "".join(
-        f"（{one}）" for one in (department, category, Only(only).label if only else "") if one
+        f"（{one}）"
+        for one in (department, category, tier, Only(only).label if only else "")
+        if one
     )
     settled = basis == Basis.SETTLED
     kind = "资助台账" if settled else "资助测算"
@@ -155,6 +159,7 @@ def entries(
     words: Words,
     department: str = "",
     category: str = "",
+    tier: str = "",
     only: str = "",
     basis: str = Basis.SETTLED,
     viewer: User | None = None,
@@ -173,6 +178,8 @@ def entries(
         found = found.filter(category=None)
     elif category:
         found = found.filter(category__in=words.columns().get(category, ()))
+    if tier:
+        found = found.filter(tier__name=tier)
     if only and (basis == Basis.SETTLED or only not in SETTLED_ONLY):
         found = found.filter(ONLY[Only(only)])
     return found.order_by("town__order", "village__order", "village", "person")

@@ -24,6 +24,7 @@ from subsidies.words import Words
 
 YUAN = Decimal("0.01")
 NOT_STATED = "资金来源未规定"
+HIDDEN = "特殊情形的资金"
 COLUMNS = (
     Column("单位", 16), Column("资助身份", 20), Column("档次", 12),
     Column("测算人数", 10, WHOLE), Column("测算资助金额", 14, MONEY), Column("测算资金来源", 34),
@@ -85,7 +86,9 @@ def lines(
             key = (unit[0] if unit else None, words.name(category), tiers.get(tier, ""))
             line = found.setdefault(key, Line(*key))
             figures: Figures = getattr(line, name)
-            figures.add(people, amount, _laid(parts.get(standard, []), people, amount))
+            laid = _laid(parts.get(standard, []), people, amount)
+            # The purse would give a hidden identity away.
+            figures.add(people, amount, {HIDDEN: amount} if category in words.hidden else laid)
     order = {words.name(one.pk): rank for rank, one in enumerate(words.categories)}
     units = {
         pk: rank

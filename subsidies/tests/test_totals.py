@@ -7,9 +7,11 @@ import pytest
 from django.urls import reverse
 from openpyxl import load_workbook
 
+from enrollment.models import Person
+from enrollment.models.rules import Tier
 from enrollment.tests.cast import Cast, make_payment
 from subsidies import assessment, totals
-from subsidies.models import Category, FundingPart, Standard
+from subsidies.models import Category, FundingPart, Standard, Subsidy
 from subsidies.tests import test_zero
 from subsidies.words import Words
 
@@ -70,3 +72,28 @@ def test_below_the_county_a_sensitive_identity_and_its_purse_are_hidden(paid, si
     row = next(dict(zip(lines[2], line, strict=True)) for line in lines if line[1] == "困难家庭")
     assert (row["测算人数"], row["结算资助金额"]) == (1, 342)
     assert not row["测算资金来源"] and not row["结算资金来源"]
+
+
+def test_no_purse_of_a_hidden_identity_stands_on_a_town_s_page(paid, signed_in):
+    Category.objects.filter(pk=paid.low.pk).update(sensitive=True, public_word="困难家庭")
+    page = signed_in(paid.east_officer).get(PAGE)
+    assert "中央财政" not in page.content.decode()
+    assert totals.HIDDEN in [one["fund"] for one in page.context["funds"]]
+    assert "中央财政" in signed_in(paid.county_officer).get(PAGE).content.decode()
+
+
+def test_a_figure_opens_to_the_people_of_its_tier(paid, signed_in):
+    second = Tier.objects.create(policy_year=paid.year, name="二档", order=9)
+    one = Subsidy.objects.filter(policy_year=paid.year, subsidy__gt=0).first()
+    other = Person.objects.exclude(pk=one.person_id).filter(county=paid.county).first()
+    Subsidy.objects.filter(policy_year=paid.year).exclude(pk=one.pk).delete()
+    one.pk, one.person, one.tier = None, other, second
+    one.save()
+    browser = signed_in(paid.county_officer)
+    told = browser.get(PAGE).context["lines"]
+    assert len(told) > 1
+    for line in told:
+        if figure := line["line"].settled.people:
+            ledger = browser.get(line["settled_url"])
+            assert ledger.context["page"].paginator.count == figure
+            assert next(tab["count"] for tab in ledger.context["tabs"] if tab["active"]) == figure

@@ -22,6 +22,7 @@ from subsidies.views.fresh import fresh
 from subsidies.words import Words
 
 PER_PAGE = 50
+NARROWS = ("department", "category", "tier")
 
 
 @require_safe
@@ -29,12 +30,20 @@ def ledger(request: HttpRequest, county: str, year: int) -> HttpResponse:
     """The list and its sums; ``?basis=estimate`` shows 测算, a table of its own."""
     place = enter(request, county, year, may="sees_people")
     words = Words(place.policy_year, place.user)
-    chosen = _chosen(request, words)
+    chosen = _chosen(request, place, words)
     settled = chosen["basis"] == Basis.SETTLED
     everybody = verbs.entries(
         place.policy_year, place.region, words=words, basis=chosen["basis"], viewer=place.user
     )
-    told = verbs.totals(everybody, settled=settled)
+    told = counted = verbs.totals(everybody, settled=settled)
+    narrowed = {key: chosen[key] for key in NARROWS if chosen[key]}
+    if narrowed:
+        # A tab counts what it opens.
+        listed = verbs.entries(
+            place.policy_year, place.region, words=words, basis=chosen["basis"],
+            viewer=place.user, **narrowed,
+        )  # fmt: skip
+        counted = verbs.totals(listed, settled=settled)
     context: dict[str, Any] = {
         "page_title": "资助台账" if settled else "资助测算",
         "answer": _answer(place, told, settled=settled),
@@ -42,7 +51,7 @@ def ledger(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "region": place.region,
         "settled": settled,
         "basis_tabs": _basis_tabs(place, chosen),
-        "tabs": _tabs(place, chosen, told),
+        "tabs": _tabs(place, chosen, counted),
         "chosen": chosen,
         "departments": words.departments(),
         "categories": [*words.columns(), verbs.NOBODY_S],
@@ -68,7 +77,7 @@ def ledger(request: HttpRequest, county: str, year: int) -> HttpResponse:
 def export(request: HttpRequest, county: str, year: int) -> HttpResponseBase:
     """The list as Excel, narrowed as the page is."""
     place = enter(request, county, year, may="sees_people")
-    chosen = _chosen(request, Words(place.policy_year, place.user))
+    chosen = _chosen(request, place, Words(place.policy_year, place.user))
     # Has no name on the disk, and goes with the response.
     target = tempfile.TemporaryFile()  # noqa: SIM115
     try:
@@ -78,6 +87,7 @@ def export(request: HttpRequest, county: str, year: int) -> HttpResponseBase:
             place.region,
             department=chosen["department"],
             category=chosen["category"],
+            tier=chosen["tier"],
             only=chosen["only"],
             basis=chosen["basis"],
             viewer=place.user,
@@ -101,7 +111,7 @@ def export(request: HttpRequest, county: str, year: int) -> HttpResponseBase:
     return FileResponse(target, as_attachment=True, filename=name)
 
 
-def _chosen(request: HttpRequest, words: Words) -> dict[str, str]:
+def _chosen(request: HttpRequest, place: Place, words: Words) -> dict[str, str]:
     """What the page is narrowed to; what there is not is left out."""
     basis = request.GET.get("basis", "")
     basis = basis if basis in Basis.values else Basis.SETTLED.value
@@ -109,11 +119,15 @@ def _chosen(request: HttpRequest, words: Words) -> dict[str, str]:
     allowed = [one for one in Only.values if basis == Basis.SETTLED or one not in SETTLED_ONLY]
     department = request.GET.get("department", "")
     category = request.GET.get("category", "")
+    tier = request.GET.get("tier", "")
+    if tier and not Tier.objects.filter(policy_year=place.policy_year, name=tier).exists():
+        tier = ""
     return {
         "basis": basis,
         "only": only if only in allowed else "",
         "department": department if department in words.departments() else "",
         "category": category if category in (*words.columns(), verbs.NOBODY_S) else "",
+        "tier": tier,
         "view": "sums" if request.GET.get("view") == "sums" else "",
     }
 
@@ -121,16 +135,19 @@ def _chosen(request: HttpRequest, words: Words) -> dict[str, str]:
 def _list(
     request: HttpRequest, place: Place, words: Words, chosen: dict[str, str]
 ) -> dict[str, Any]:
-    narrow = {key: chosen[key] for key in ("department", "category", "only", "basis")}
+    narrow = {key: chosen[key] for key in (*NARROWS, "only", "basis")}
     found = verbs.entries(place.policy_year, place.region, words=words, viewer=place.user, **narrow)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     start = (page.number - 1) * PER_PAGE
     rows = found[start : start + PER_PAGE]
     headings = list(words.columns())
+    tiers = Tier.objects.filter(policy_year=place.policy_year).order_by("order", "pk")
+    names = list(tiers.values_list("name", flat=True))
     return {
         "page": page,
         "headings": headings,
-        "several_tiers": Tier.objects.filter(policy_year=place.policy_year).count() > 1,
+        "tiers": names,
+        "several_tiers": len(names) > 1,
         "rows": [
             {"line": line, "ticks": list(zip(headings, line.ticks, strict=True))}
             for line in verbs.lines(rows, place.policy_year, words)

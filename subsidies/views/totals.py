@@ -36,8 +36,8 @@ def page(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "lines": [
             {
                 "line": one,
-                "estimate_url": _names(place, "estimate", one.identity),
-                "settled_url": _names(place, "settled", one.identity),
+                "estimate_url": _names(place, "estimate", one),
+                "settled_url": _names(place, "settled", one),
             }
             for one in found
         ],
@@ -72,8 +72,11 @@ def export(request: HttpRequest, county: str, year: int) -> HttpResponseBase:
     )
 
 
-def _names(place: Place, basis: str, identity: str) -> str:
-    return desk.url(place, "subsidies:ledger", basis=basis, category=identity, only="subsidised")
+def _names(place: Place, basis: str, line: totals.Line) -> str:
+    return desk.url(
+        place, "subsidies:ledger",
+        basis=basis, category=line.identity, tier=line.tier, only="subsidised",
+    )  # fmt: skip
 
 
 def _units(place: Place, words: Words) -> list[dict[str, Any]]:
