@@ -15,7 +15,7 @@ from enrollment.models.rules import CashRule, Window
 from enrollment.tests.cast import make_payment
 from subsidies import cash
 from subsidies.cash import State
-from subsidies.models import CashReceipt, ExtraHelp, SubsidyRule
+from subsidies.models import CashReceipt, ExtraHelp, Standard, SubsidyRule
 from subsidies.tests.rules import category, tier
 from subsidies.tests.test_overlap import hold
 
@@ -252,3 +252,14 @@ def test_taking_and_closing_a_day_queue_behind_one_lock(county):
     assert queues(lambda: take(county, "甲二"))
     assert queues(lambda: cash.reverse(receipt, reason="错", by=county.red_star_clerk))
     assert queues(lambda: cash.close_day(county.year, day=TODAY(), by=county.red_star_clerk))
+
+
+def test_why_no_cash_can_be_taken_names_no_sensitive_identity(county, signed_in):
+    hidden = category(
+        county.year, "特扶对象", amount="190", sensitive=True, public_word="计划生育家庭"
+    )
+    Standard.objects.filter(category=hidden).update(method="not_stated", amount=None)
+    hold(county.people["甲一"], hidden)
+    url = reverse("subsidies:cash-take", args=["990001", 2024, county.people["甲一"].pk])
+    page = signed_in(county.red_star_clerk).get(url).content.decode()
+    assert "不能收现金" in page and "计划生育家庭" in page and "特扶对象" not in page

@@ -7,7 +7,7 @@ from enrollment.models import AuditEvent
 from enrollment.models.rules import Window
 from enrollment.tests.cast import Cast, make_payment
 from subsidies import assessment
-from subsidies.models import Entitlement, SubsidyRule
+from subsidies.models import Entitlement, Standard, SubsidyRule
 from subsidies.tests.rules import category, tier
 
 PAGE = reverse("subsidies:quotes", args=["990001", 2024])
@@ -112,11 +112,13 @@ def test_as_a_page_of_its_own_it_is_on_record(county, signed_in):
 )
 def test_below_the_county_a_sensitive_identity_has_no_name(county, signed_in, who, sees):
     entitle(county, "甲一", "手术并发症人员")
+    Standard.objects.filter(category__name="手术并发症人员").update(cites="附件2第九行")
     make_payment(county.people["甲一"], county.year, "190.00")
     assessment.assess(county.year)
     page = signed_in(getattr(county, who)).get(panel(county, "甲一")).content.decode()
     assert ("手术并发症人员" in page) == sees
     assert ("县卫健委" in page) == sees
+    assert ("附件2第九行" in page) == sees
     assert ("计划生育家庭" in page) != sees
 
 

@@ -21,6 +21,7 @@ from enrollment.models import User
 from subsidies import cash as verbs
 from subsidies.cash import State
 from subsidies.models import CashDay, CashReceipt
+from subsidies.words import Words
 
 PER_PAGE = 50
 DAYS = 30
@@ -109,7 +110,9 @@ def take(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
         owed = verbs.owed(place.policy_year, somebody, on=timezone.localdate())
         context |= {"owed": owed, "answer": f"应收 {owed.amount:.2f} 元，不多收，不少收。"}
     except Failure as failure:
-        context |= {"problem": failure.message, "answer": "现在不能收现金。"}
+        # The rule's own sentence, which names identities.
+        problem = Words(place.policy_year, place.user).veiled(failure.message)
+        context |= {"problem": problem, "answer": "现在不能收现金。"}
         status = 400 if request.method == "POST" else 200
     return render(request, "subsidies/cash_take.html", context, status=status)
 

@@ -101,6 +101,7 @@ def _panel(request: HttpRequest, place: Place, somebody: Person) -> dict[str, An
             "reason": words.veiled(answer.reason),
             "category": words.veiled(answer.category or ""),
             "department": "" if answer.category in hidden else answer.department,
+            "veiled": answer.category in hidden,
             "identities": [
                 {
                     "row": one,

@@ -285,6 +285,7 @@ def _answers(
         "reason": words.veiled(answer.reason),
         "category": words.veiled(answer.category or ""),
         "department": "" if answer.category in hidden else answer.department,
+        "veiled": answer.category in hidden,
     }
 
 
