@@ -117,15 +117,16 @@ def test_people_are_counted_not_rows_at_every_level_and_cut(cast, year):
         make_payment(cast.people[name], year, "190", when)
     cuts = [CUT, datetime(2023, 11, 1, 12, tzinfo=SHANGHAI), CUT - timedelta(days=100)]
 
+    # People at each cut, then those of the first who were not there at the others.
     assert insured.counts(year, cast.county, cuts=cuts) == {
-        cast.east.pk: [3, 2, 0],
-        cast.west.pk: [1, 0, 0],
+        cast.east.pk: [3, 2, 0, 1, 3],
+        cast.west.pk: [1, 0, 0, 1, 1],
     }
     assert insured.counts(year, cast.east, cuts=cuts) == {
-        cast.red_star.pk: [2, 2, 0],
-        cast.willow.pk: [1, 0, 0],
+        cast.red_star.pk: [2, 2, 0, 0, 2],
+        cast.willow.pk: [1, 0, 0, 1, 1],
     }
-    assert insured.counts(year, cast.willow, cuts=cuts) == {cast.willow.pk: [1, 0, 0]}
+    assert insured.counts(year, cast.willow, cuts=cuts) == {cast.willow.pk: [1, 0, 0, 1, 1]}
 
 
 def test_somebody_counts_where_the_enrolment_stands(cast, year):
