@@ -115,10 +115,13 @@ def insured_among(
 
 
 def status_word(kind: StatusKind, viewer: User) -> str:
-    """What a page calls a status: below the county a sensitive one is only 特殊情形."""
-    if kind.sensitive and not sees_sensitive(viewer):
-        return kind.public_word or "特殊情形"
-    return kind.name
+    """What a page calls a status: below the county in public words (暂未联系上, not 失联)."""
+    return kind.name if sees_sensitive(viewer) else public_word(kind)
+
+
+def public_word(kind: StatusKind) -> str:
+    """A status in words that a village may read: the policy's 页面用语 where it has one."""
+    return kind.public_word or ("特殊情形" if kind.sensitive else kind.name)
 
 
 def sees_sensitive(viewer: User) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django import forms
 
+from enrollment import people
 from enrollment.access import Place
 from enrollment.failure import Failure
 from enrollment.models import (
@@ -20,7 +21,6 @@ from enrollment.models import (
 )
 from enrollment.models.places import Level
 from enrollment.registration import (
-    common,
     eligibility,
     enrolling,
     households,
@@ -214,7 +214,7 @@ class StatusForm(Deed):
                 year,
                 self.person,
                 file=file,
-                title=f"{common.public_word(row.kind)}凭据",
+                title=f"{people.public_word(row.kind)}凭据",
                 status_record=row,
                 address=address,
                 **self.who,
@@ -225,7 +225,7 @@ class StatusForm(Deed):
 
 
 def _kind_label(kind: StatusKind) -> str:
-    word = kind.name if kind.sensitive else common.public_word(kind)
+    word = kind.name if kind.sensitive else people.public_word(kind)
     return f"{word}（从基数中扣减，须凭据）" if statuses.deducts(kind) else word
 
 

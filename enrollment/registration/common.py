@@ -5,7 +5,7 @@ from django.db.models import F
 
 from enrollment import audit, people
 from enrollment.failure import Failure
-from enrollment.models import Level, Person, PolicyYear, Region, StatusKind, User
+from enrollment.models import Level, Person, PolicyYear, Region, User
 
 
 def bump(county_id: int) -> None:
@@ -59,11 +59,6 @@ def same_place(person: Person) -> dict[str, int]:
         "town_id": person.town_id,
         "village_id": person.village_id,
     }
-
-
-def public_word(kind: StatusKind) -> str:
-    """A status in words that a village may read."""
-    return kind.public_word or ("特殊情形" if kind.sensitive else kind.name)
 
 
 def lock(person: Person) -> Person:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from django.utils import timezone
 
+from enrollment import people
 from enrollment.models import (
     Cover,
     Enrollment,
@@ -33,7 +34,6 @@ from enrollment.models.rules import (
     RegistrarRule,
     Registration,
 )
-from enrollment.registration import common
 
 NOT_STATED = "政策未规定"
 COMPATRIOT = ("hk-macao-taiwan-permit", "home-return", "taiwan-compatriot")
@@ -290,7 +290,7 @@ def _excluded_by(applicant: Applicant) -> str:
     insured = (StatusKind.Insurance.EMPLOYEE, StatusKind.Insurance.OTHER)
     for kind in applicant.kinds:
         if kind.bucket == out or kind.insurance in insured:
-            return common.public_word(kind)
+            return people.public_word(kind)
     return ""
 
 
@@ -303,7 +303,7 @@ def _elsewhere(applicant: Applicant) -> Iterable[Finding]:
     for kind in applicant.kinds:
         if kind.insurance not in doubled:
             continue
-        word = common.public_word(kind)
+        word = people.public_word(kind)
         if applicant.proof:
             yield Finding(ELSEWHERE, True, f"名单列为“{word}”，凭据：{applicant.proof}", kind.cites)
         else:

@@ -12,6 +12,7 @@ from datetime import date
 from django.db import transaction
 from django.utils import timezone
 
+from enrollment import people
 from enrollment.failure import Failure
 from enrollment.models import (
     Objection,
@@ -58,7 +59,7 @@ def record(
     if kind.policy_year_id != policy_year.pk:
         raise Failure("kind", "请选择本年度的状态")
     now = common.lock(person)
-    word = common.public_word(kind)
+    word = people.public_word(kind)
     text = common.sentence(
         text,
         most=200,

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import Error, transaction
 from django.utils import timezone
 
-from enrollment import store
+from enrollment import people, store
 from enrollment.documents import check_digit
 from enrollment.failure import Failure
 from enrollment.models import (
@@ -468,6 +468,19 @@ def test_a_death_is_recorded_and_with_the_hukou_the_roll_ends(cast: Cast):
     person.refresh_from_db()
     assert person.on_roll_to == date(2023, 9, 20)
     assert StatusRecord.objects.get().since == date(2023, 9, 9)
+
+
+def test_below_the_county_a_status_has_its_public_word(cast: Cast):
+    kind = StatusKind.objects.create(
+        policy_year=cast.year, order=22, name="失联", bucket="deducted", public_word="暂未联系上"
+    )
+    words = {
+        who.username: people.status_word(kind, who)
+        for who in (cast.red_star_clerk, cast.east_officer, cast.county_officer)
+    }
+    assert list(words.values()) == ["暂未联系上", "暂未联系上", "失联"]
+    assert people.status_word(cast.kinds["服役"], cast.red_star_clerk) == "服役"
+    assert people.status_word(cast.kinds["服刑"], cast.red_star_clerk) == "特殊情形"
 
 
 def test_an_objection_is_answered_by_the_county(cast: Cast):
