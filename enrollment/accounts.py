@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from enrollment import audit
+from enrollment import audit, directory
 from enrollment.failure import Failure
 from enrollment.models import Region, User
 from enrollment.models.rules import Department
@@ -157,8 +157,8 @@ def hand_over(
 ) -> tuple[User, str]:
     """交接: somebody leaves; a successor's account in the same role and region takes over.
 
-    The old account is stopped at once, the new one waits for its grant. Returns the successor
-    with the one-time password. Raises Failure.
+    The old account is stopped at once, the new one waits for its grant; the directory names the
+    successor. Returns the successor with the one-time password. Raises Failure.
     """
     user = _locked(user)
     _refuse_oneself(user, by, "交接自己的账号")
@@ -177,7 +177,11 @@ def hand_over(
         by=by,
         address=address,
     )
-    _note("hand_over_account", user, by=by, address=address, successor=successor.username)
+    listed = directory.succeed(user, successor)
+    _note(
+        "hand_over_account", user, by=by, address=address, successor=successor.username,
+        contacts=listed,
+    )  # fmt: skip
     return successor, password
 
 

@@ -4,12 +4,13 @@ from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.query import QuerySet
+from django.utils import timezone
 
 from enrollment import audit
 from enrollment.failure import Failure
-from enrollment.models import Contact, Region, User
+from enrollment.models import Assignment, Contact, Region, User
 
 
 def of(region: Region) -> QuerySet[Contact]:
@@ -72,6 +73,54 @@ def leave(contact: Contact, *, on: date, by: User, address: str = "") -> int:
     contact.save(update_fields=["left_on"])
     _note("remove_contact", contact, by=by, address=address, people=freed)
     return freed
+
+
+def move(region: Region, *, to: Region) -> int:
+    """Let whoever answers for a unit answer for the one it goes into. Returns how many.
+
+    Who is listed there already, by name and office, stays one row, keeps the telephone that
+    either has, and is given what was shared out to the other. Part of merging two units.
+    """
+    there = Contact.objects.filter(
+        region=to, left_on=None, name=OuterRef("name"), office=OuterRef("office")
+    )
+    known = list(Contact.objects.filter(Exists(there), region=region, left_on=None))
+    for contact in known:
+        same = Contact.objects.get(
+            region=to, left_on=None, name=contact.name, office=contact.office
+        )
+        same.phone = same.phone or contact.phone
+        same.employer = same.employer or contact.employer
+        same.save(update_fields=["phone", "employer"])
+        Assignment.objects.filter(contact=contact).update(contact=same)
+        contact.left_on = timezone.localdate()
+        contact.save(update_fields=["left_on"])
+    return len(known) + Contact.objects.filter(region=region, left_on=None).update(region=to)
+
+
+def succeed(leaver: User, successor: User) -> int:
+    """Put a successor's name and telephone where the directory had the leaver's.
+
+    By unit and name; what was shared out to the entry stays with it. Where the successor is
+    listed there in the same office already, that entry takes over. Part of handing over an
+    account. Returns how many entries.
+    """
+    if not leaver.full_name or not successor.full_name:
+        return 0
+    named = Contact.objects.filter(region=leaver.region, left_on=None)
+    entries = list(named.filter(name=leaver.full_name))
+    for contact in entries:
+        same = named.filter(name=successor.full_name, office=contact.office)
+        if (known := same.exclude(pk=contact.pk).first()) is not None:
+            Assignment.objects.filter(contact=contact).update(contact=known)
+            known.phone = successor.phone or known.phone
+            known.save(update_fields=["phone"])
+            contact.left_on = timezone.localdate()
+            contact.save(update_fields=["left_on"])
+            continue
+        contact.name, contact.phone = successor.full_name, successor.phone
+        contact.save(update_fields=["name", "phone"])
+    return len(entries)
 
 
 def _refuse(by: User, region: Region) -> None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils import timezone
 
-from enrollment import audit
+from enrollment import audit, directory
 from enrollment.failure import Failure
 from enrollment.models import Level, PolicyYear, Region, Roster, User
 from enrollment.scope import Placed
@@ -144,10 +144,11 @@ def merge(
 ) -> dict[str, int]:
     """Let a village or town go over into another of its level and county.
 
-    Everybody and everything in it counts for the other from now on; its names become aliases
-    there; the row stays, ended, with what it went into. A town's villages move along, its
-    未落实 is joined with the other's. Targets are not touched: issued numbers are changed by
-    issuing again. Accounts stay with the ended place and so see nobody until an administrator
+    Everybody and everything in it counts for the other from now on, who answers for it (通讯录)
+    with them; its names become aliases there; the row stays, ended, with what it went into. A
+    town's villages move along, its 未落实 is joined with the other's. Targets are not touched:
+    issued numbers are changed by issuing again. Accounts stay with the ended place and so see
+    nobody until an administrator
     assigns them anew. Returns the number of rows moved per kind of fact.
     """
     _refuse_fixed(region, "合并")
@@ -161,6 +162,7 @@ def merge(
         moved = _merge_villages_of(region, into)
     else:
         moved = _move_facts(region, to=into)
+    moved["contact"] = directory.move(region, to=into)
     region.valid_to = on or timezone.localdate()
     region.merged_into = into
     region.save(update_fields=["valid_to", "merged_into"])

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from enrollment import accounts, second_factor
 from enrollment.failure import Failure
-from enrollment.models import AuditEvent, User
+from enrollment.models import Assignment, AuditEvent, Contact, User
+from enrollment.registration import persons
 
 pytestmark = pytest.mark.django_db
 
@@ -158,6 +159,43 @@ def test_whoever_leaves_hands_over_in_one_step(cast):
     assert (successor.role, successor.region) == (left.role, left.region)
     accounts.grant(successor, by=cast.security)
     assert User.objects.get(pk=successor.pk).check_password(password)
+
+
+def test_the_directory_names_the_successor_and_what_was_shared_out_stays(cast):
+    leaver = cast.red_star_clerk
+    listed = Contact.objects.create(
+        region=cast.red_star, name=leaver.full_name, office="clerk", phone="0564-1"
+    )
+    elsewhere = Contact.objects.create(region=cast.willow, name=leaver.full_name, office="clerk")
+    Assignment.objects.create(
+        policy_year=cast.year, person=cast.people["甲一"], contact=listed, county=cast.county,
+        town=cast.east, village=cast.red_star,
+    )  # fmt: skip
+    assert leaver.full_name in persons.whom_to_call(cast.red_star)
+    accounts.hand_over(
+        leaver, username="hongxing2", full_name="接手的", phone="0564-2", by=cast.administrator
+    )
+    assert persons.whom_to_call(cast.red_star) == "接手的（村（社区）代办员），电话 0564-2"
+    assert Assignment.objects.get().contact.name == "接手的"
+    elsewhere.refresh_from_db()
+    assert elsewhere.name == leaver.full_name
+
+
+def test_a_successor_who_is_listed_already_is_listed_once(cast):
+    leaver = cast.red_star_clerk
+    for name in (leaver.full_name, "接手的"):
+        Contact.objects.create(region=cast.red_star, name=name, office="clerk")
+    left = Contact.objects.get(name=leaver.full_name)
+    Assignment.objects.create(
+        policy_year=cast.year, person=cast.people["甲一"], contact=left, county=cast.county,
+        town=cast.east, village=cast.red_star,
+    )  # fmt: skip
+    accounts.hand_over(
+        leaver, username="hongxing2", full_name="接手的", phone="0564-2", by=cast.administrator
+    )
+    listed = Contact.objects.get(left_on=None)
+    assert (listed.name, listed.phone) == ("接手的", "0564-2")
+    assert Assignment.objects.get().contact == listed
 
 
 def test_a_hand_over_to_a_name_that_is_taken_stops_nobody(cast):

@@ -6,7 +6,17 @@ import pytest
 
 from enrollment import regions
 from enrollment.failure import Failure
-from enrollment.models import AuditEvent, Enrollment, Payment, Person, PolicyYear, Region, Status
+from enrollment.models import (
+    Assignment,
+    AuditEvent,
+    Contact,
+    Enrollment,
+    Payment,
+    Person,
+    PolicyYear,
+    Region,
+    Status,
+)
 from enrollment.tests.cast import make_county, make_payment, make_status, make_town, make_village
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +128,28 @@ class TestMerge:
     def test_refused(self, cast, one, other, sentence):
         with pytest.raises(Failure, match=sentence):
             regions.merge(getattr(cast, one), into=getattr(cast, other), by=None)
+
+    def test_who_answers_for_a_village_goes_along_once_each(self, busy):
+        def contact(region, name, office="cadre", **more):
+            return Contact.objects.create(region=region, name=name, office=office, **more)
+
+        helper = contact(busy.red_star, "王协管", "helper", phone="0564-1")
+        cadre = contact(busy.red_star, "李干部", phone="0564-2")
+        known = contact(busy.willow, "李干部")
+        gone = contact(busy.red_star, "赵退休", left_on=date(2023, 1, 1))
+        person = busy.people["甲一"]
+        Assignment.objects.create(
+            policy_year=busy.year, person=person, contact=cadre, county=busy.county,
+            town=busy.east, village=busy.red_star,
+        )  # fmt: skip
+        assert regions.merge(busy.red_star, into=busy.willow, by=None)["contact"] == 2
+        listed = Contact.objects.filter(left_on=None)
+        assert {(one.pk, one.region, one.phone) for one in listed} == {
+            (helper.pk, busy.willow, "0564-1"),
+            (known.pk, busy.willow, "0564-2"),
+        }
+        assert Assignment.objects.get().contact == known
+        assert Contact.objects.get(pk=gone.pk).region == busy.red_star
 
     def test_an_ended_place_is_not_changed_again(self, cast):
         regions.merge(cast.red_star, into=cast.willow, by=None)

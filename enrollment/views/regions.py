@@ -17,6 +17,7 @@ from enrollment.failure import Failure
 from enrollment.models import Level, Person, Region, User
 
 MOVED = {
+    "contact": "通讯录",
     "person": "人员",
     "household": "户",
     "enrollment": "参保登记",
