@@ -7,7 +7,7 @@ that cover elsewhere counts (C42), also who stands on a list of another basic me
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from django.db import connection
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.utils import timezone
 from enrollment import insured
 from enrollment.models import Person, PolicyYear, Region, Status
 from enrollment.models.people import PersonQuerySet
+from enrollment.shares import share
 from subsidies.models import Category, Entitlement
 from subsidies.words import Words
 
@@ -72,12 +73,8 @@ class Figures:
         return self.here + (self.other if group.elsewhere else 0)
 
     def rate(self, group: Group) -> Decimal | None:
-        """The share covered, to a ten-thousandth and never rounded up to all; None of nobody."""
-        if not self.people:
-            return None
-        share = Decimal(self.covered(group)) / self.people
-        rounded = share.quantize(Decimal("0.0001"), ROUND_HALF_UP)
-        return Decimal("0.9999") if rounded == 1 and share < 1 else rounded
+        """The share covered, as ``shares.share``; None of nobody."""
+        return share(self.covered(group), self.people)
 
     def reached(self, group: Group) -> bool | None:
         """Whether the goal is met, exactly; None without goal or people."""

@@ -8,7 +8,7 @@ means payments made by then, under today's register and the targets in force the
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, models
@@ -29,6 +29,7 @@ from enrollment.models import (
     StatusKind,
 )
 from enrollment.models.people import PersonQuerySet
+from enrollment.shares import share
 from targets import target as targets
 from targets.models import Denominator, Goal, PopulationFigure
 
@@ -227,13 +228,6 @@ def _add_drafts(policy_year: PolicyYear, rows: list[Row], total: Row) -> None:
             row.draft = computed.get(row.region.pk)
     if total.target is None:
         total.draft = draft.total.target
-
-
-def share(part: int, whole: int | None) -> Decimal | None:
-    """A fraction to four places, half up; None of nothing."""
-    if not whole:
-        return None
-    return (Decimal(part) / whole).quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)
 
 
 # The people behind the figures

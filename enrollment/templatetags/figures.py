@@ -11,6 +11,8 @@ from typing import Any
 
 from django import template
 
+from enrollment.shares import honest
+
 register = template.Library()
 
 NOT_APPLICABLE = "—"
@@ -32,11 +34,14 @@ def signed(value: Any) -> str:
 
 @register.filter
 def rate(value: Any) -> str:
-    """A fraction as a percentage with one decimal, half up: 0.5784 → 57.8%; None → —."""
+    """A fraction as a percentage with one decimal, half up: 0.5784 → 57.8%; None → —.
+
+    Less than the whole is 99.9% at most, more than nothing 0.1% at least.
+    """
     if value is None or value == "":
         return NOT_APPLICABLE
     percent = Decimal(str(value)) * 100
-    return f"{percent.quantize(Decimal('0.1'), rounding=ROUND_HALF_UP):,}%"
+    return f"{honest(percent, Decimal('0.1'), all=Decimal(100)):,}%"
 
 
 @register.filter

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from enrollment.models import Enrollment
+from enrollment.shares import share
 from enrollment.tests.cast import SHANGHAI, Cast, make_payment, make_person, make_status
 from targets import progress, target
 from targets.models import Denominator, Goal, PopulationFigure, TargetRule
@@ -104,10 +105,13 @@ def test_a_village_is_its_own_row(cast):
 
 
 def test_a_rate_is_rounded_half_up_to_four_places():
-    assert progress.share(52310, 90440) == Decimal("0.5784")
-    assert progress.share(1, 32) == Decimal("0.0313")  # 0.03125
-    assert progress.share(1, 0) is None
-    assert progress.share(0, 5) == 0
+    assert share(52310, 90440) == Decimal("0.5784")
+    assert share(1, 32) == Decimal("0.0313")  # 0.03125
+    assert share(1, 0) is None
+    assert share(0, 5) == 0
+    assert share(99_996, 100_000) == Decimal("0.9999")
+    assert share(1, 100_000) == Decimal("0.0001")
+    assert share(100_001, 100_000) == 1
 
 
 # Names

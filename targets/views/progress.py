@@ -21,6 +21,7 @@ from enrollment.access import Place, enter
 from enrollment.models import PolicyYear, StatusKind
 from enrollment.models.people import PersonQuerySet
 from enrollment.models.rules import Window
+from enrollment.shares import share
 from enrollment.templatetags.figures import rate as percent
 from targets import progress as figures
 from targets.models import Goal
@@ -264,7 +265,7 @@ def _answer(place: Place, found: Progress, plan: Plan) -> str:
     target = total.target if total.target is not None else total.draft
     if target is None:
         return f"{place.region.path} 已参保 {total.insured:,} 人；任务还没有下达，无法计算完成率。"
-    rate = figures.share(total.insured, target)
+    rate = share(total.insured, target)
     drafted = "任务按户籍册测算，尚未下达" if total.target is None else ""
     reached = "，".join(filter(None, [percent(rate) if rate is not None else "", drafted]))
     gap = max(target - total.insured, 0)
@@ -316,7 +317,7 @@ def _shown(request: HttpRequest, place: Place, row: Row, plan: Plan) -> dict[str
         "target": target,
         "drafted": row.target is None and row.draft is not None,
         "gap": None if target is None else max(target - row.insured, 0),
-        "rate": figures.share(row.insured, target),
+        "rate": share(row.insured, target),
         "mark": plan.expected(target),
         "state": plan.state(row.insured, target),
         "url": _url(request, place, "targets:progress", region=row.region.key),

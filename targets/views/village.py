@@ -16,6 +16,7 @@ from enrollment import audit, questions, visits
 from enrollment.access import Place, enter
 from enrollment.models import Contact, Person, Status
 from enrollment.models.people import PersonQuerySet
+from enrollment.shares import share
 from enrollment.templatetags.figures import rate as percent
 from subsidies.models import AmountCheck
 from targets import homes as households
@@ -56,7 +57,7 @@ def village(request: HttpRequest, county: str, year: int) -> HttpResponse:
         "lists": lists,
         "target": target,
         "insured": total.insured,
-        "rate": figures.share(total.insured, target),
+        "rate": share(total.insured, target),
         "mark": plan.expected(target),
         "state": plan.state(total.insured, target),
         "drafted": total.target is None and target is not None,
@@ -235,11 +236,11 @@ def _answer(place: Place, found: Progress, lists: Worklist, target: int | None) 
     total, missing = found.total, lists.asked[worklist.MISSING]
     done = f"{place.region.path} 已参保 {total.insured:,}"
     if target is not None:
-        rate = figures.share(total.insured, target)
-        share = f"（{percent(rate)}）" if rate is not None else ""
+        rate = share(total.insured, target)
+        told = f"（{percent(rate)}）" if rate is not None else ""
         gap = max(target - total.insured, 0)
         left = f"还差 {gap:,}" if gap else "任务已完成"
-        done = f"{done} / 任务 {target:,}{share}，{left}"
+        done = f"{done} / 任务 {target:,}{told}，{left}"
     else:
         done = f"{done} 人，任务还没有下达"
     if not missing.people:
