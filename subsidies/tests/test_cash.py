@@ -263,3 +263,13 @@ def test_why_no_cash_can_be_taken_names_no_sensitive_identity(county, signed_in)
     url = reverse("subsidies:cash-take", args=["990001", 2024, county.people["甲一"].pk])
     page = signed_in(county.red_star_clerk).get(url).content.decode()
     assert "不能收现金" in page and "计划生育家庭" in page and "特扶对象" not in page
+
+
+def test_opening_a_list_of_cash_is_on_record(county, signed_in):
+    take(county)
+    closed = cash.close_day(county.year, day=TODAY(), by=county.red_star_clerk)
+    browser = signed_in(county.east_officer)
+    browser.get(PAGE)
+    browser.get(reverse("subsidies:cash-day", args=["990001", 2024, closed.pk]))
+    told = AuditEvent.objects.filter(action="open_names", user=county.east_officer)
+    assert ["现金代收" in one.subject for one in told.order_by("pk")] == [True, False]

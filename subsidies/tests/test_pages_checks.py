@@ -14,7 +14,7 @@ from subsidies.tests.test_pages_ledger import county  # noqa: F401
 
 PAGE = reverse("subsidies:checks", args=["990001", 2024])
 ACT = reverse("subsidies:checks-act", args=["990001", 2024])
-QUERIES = 16
+QUERIES = 17
 
 
 def one(name: str) -> str:
@@ -136,3 +136,9 @@ def test_a_page_costs_the_same_however_many_stand_on_it(
     browser = signed_in(sent.county_officer)
     with django_assert_num_queries(QUERIES):
         browser.get(PAGE, {"state": "sent"})
+
+
+def test_opening_the_list_is_on_record(sent, signed_in):
+    signed_in(sent.east_officer).get(PAGE, {"state": "sent"})
+    told = AuditEvent.objects.get(action="open_names")
+    assert told.user == sent.east_officer and "金额待核查（待答复）" in told.subject

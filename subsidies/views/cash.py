@@ -21,6 +21,7 @@ from enrollment.models import User
 from subsidies import cash as verbs
 from subsidies.cash import State
 from subsidies.models import CashDay, CashReceipt
+from subsidies.views import desk
 from subsidies.words import Words
 
 PER_PAGE = 50
@@ -63,6 +64,7 @@ def cash(request: HttpRequest, county: str, year: int) -> HttpResponse:
         .order_by("-taken_on", "-number")
     )
     page = Paginator(receipts, PER_PAGE).get_page(request.GET.get("page"))
+    desk.opened(request, place, f"现金代收（{state.label}）", page.paginator.count)
     days = CashDay.objects.visible_to(user).filter(policy_year=policy_year, agent__in=agents)
     context: dict[str, Any] = {
         "page_title": "现金代收",
@@ -172,8 +174,10 @@ def day(request: HttpRequest, county: str, year: int, pk: int) -> HttpResponse:
         closed.receipts.select_related("person", "village", "policy_year").order_by("number")
     )
     states = verbs.states([one.pk for one in receipts])
+    title = f"{closed.agent.display_name} {closed.day} 现金登记簿"
+    desk.opened(request, place, title, len({one.person_id for one in receipts}))
     context = {
-        "page_title": f"{closed.agent.display_name} {closed.day} 现金登记簿",
+        "page_title": title,
         "answer": f"{closed.entries} 笔，合计 {closed.total:,.2f} 元；"
         + (f"{closed.seen_by.display_name}已复核。" if closed.seen_by else "等待另一人复核。"),
         "day": closed,

@@ -20,6 +20,7 @@ from subsidies import checks as verbs
 from subsidies import checks_file
 from subsidies.checks import State
 from subsidies.models import AmountCheck, CheckAnswer, Subsidy
+from subsidies.views import desk
 from subsidies.views.fresh import fresh
 from subsidies.words import Words
 
@@ -59,6 +60,7 @@ def checks(request: HttpRequest, county: str, year: int) -> HttpResponse:
     found = _people(place, state)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     words = Words(place.policy_year, place.user)
+    desk.opened(request, place, f"金额待核查（{State(state).label}）", page.paginator.count)
     context: dict[str, Any] = {
         "page_title": "金额待核查",
         "answer": _answer(place, told, sends=sends),
