@@ -236,6 +236,9 @@ answer AS MATERIALIZED (
            concat(
                CASE
                    WHEN NOT priced.found THEN ''
+                   WHEN 'several' = ANY (priced.open)
+                       THEN concat(priced.name, '、', priced.others,
+                                   '资助金额不同，按哪一种资助：政策未规定')
                    WHEN cardinality(priced.open) > 0
                        THEN concat(priced.open_names, '是否资助、资助多少：政策未规定')
                    WHEN priced.subsidy > 0 THEN concat(

@@ -83,3 +83,8 @@ def test_a_hidden_identity_is_not_given_away_by_its_paragraph(cast, paid):
     assert "附件2第一行" in low["理由"] and "附件2第九行" in kin["理由"]
     words = Words(paid, cast.west_officer)
     assert "附件2" not in words.veiled(kin["理由"]) and "附件2第一行" in words.veiled(low["理由"])
+
+
+def test_what_is_open_between_two_identities_names_them(cast, paid):
+    first, _ = written(paid, cast.county)
+    assert first["理由"] == "低保对象、特扶对象资助金额不同，按哪一种资助：政策未规定"
