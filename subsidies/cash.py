@@ -124,7 +124,7 @@ def take(
 ) -> CashReceipt:
     """Take cash from somebody; the receipt with its number. Raises Failure."""
     on = on or timezone.localdate()
-    _refuse_agent(policy_year, by)
+    _refuse_agent(policy_year, by, taking=True)
     if on > timezone.localdate():
         raise Failure("future", "收款日期不能晚于今天")
     _queue(policy_year)
@@ -414,11 +414,14 @@ def _queue(policy_year: PolicyYear) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, policy_year.pk])
 
 
-def _refuse_agent(policy_year: PolicyYear, by: User) -> None:
+def _refuse_agent(policy_year: PolicyYear, by: User, *, taking: bool = False) -> None:
+    """A settled year takes no more cash; what is in hand is still paid on, given back, counted."""
     if not by.job.takes_cash:
         raise Failure("role", "现金由村级代办或乡镇经办代收")
-    if policy_year.state in FROZEN:
-        raise Failure("year_closed", f"{policy_year}已结算或关闭，不能再收现金")
+    over = FROZEN if taking else (PolicyYear.State.CLOSED,)
+    if policy_year.state in over:
+        what = "不能再收现金" if taking else "现金记录不能再改动"
+        raise Failure("year_closed", f"{policy_year}{policy_year.get_state_display()}，{what}")
 
 
 def _refuse_closed(policy_year: PolicyYear, by: User, day: date) -> None:

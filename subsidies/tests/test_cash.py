@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.failure import Failure
-from enrollment.models import AuditEvent, Enrollment
+from enrollment.models import AuditEvent, Enrollment, PolicyYear
 from enrollment.models.rules import CashRule, Window
 from enrollment.tests.cast import make_payment
 from subsidies import cash
@@ -273,3 +273,18 @@ def test_opening_a_list_of_cash_is_on_record(county, signed_in):
     browser.get(reverse("subsidies:cash-day", args=["990001", 2024, closed.pk]))
     told = AuditEvent.objects.filter(action="open_names", user=county.east_officer)
     assert ["现金代收" in one.subject for one in told.order_by("pk")] == [True, False]
+
+
+def test_after_settling_no_cash_is_taken_and_what_is_in_hand_is_wound_up(county):
+    first, second = take(county), take(county, "甲二")
+    PolicyYear.objects.filter(pk=county.year.pk).update(state="settled")
+    county.year.refresh_from_db()
+    with pytest.raises(Failure, match="已结算，不能再收现金"):
+        take(county, "乙一", by=county.east_officer)
+    cash.reverse(second, reason="不再参保", by=county.red_star_clerk)
+    assert cash.remit(county.year, [first.pk], on=TODAY(), by=county.red_star_clerk) == 1
+    assert cash.close_day(county.year, day=TODAY(), by=county.red_star_clerk).entries == 3
+    PolicyYear.objects.filter(pk=county.year.pk).update(state="closed")
+    county.year.refresh_from_db()
+    with pytest.raises(Failure, match="已关闭，现金记录不能再改动"):
+        cash.remit(county.year, [first.pk], on=TODAY(), by=county.red_star_clerk)
