@@ -8,6 +8,7 @@ filled in are passed over.
 from datetime import date
 from typing import Any
 
+from django.db import models
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
@@ -51,6 +52,8 @@ def check(line: Line, places: Places) -> None:
     try:
         facts["year"], facts["person"] = visits.person_of(str(told["person_key"] or ""))
         facts["version"] = int(str(told["version"]))
+        if not 0 <= facts["version"] <= models.BigIntegerField.MAX_BIGINT:
+            raise ValueError
     except ValueError:
         line.refuse("bad_key", "人员编码或版本不对，不是本系统发出的走访表，或被改动过")
     facts["method"] = _choice(line, "方式", told["method"] or Visit.Method.DOOR.label, Visit.Method)

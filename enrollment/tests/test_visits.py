@@ -238,3 +238,13 @@ def test_what_cannot_be_taken_is_said(cast):
 def test_a_village_s_sheet_is_about_its_own_people(cast):
     found = sheet(cast, [line(cast, "乙一"), line(cast)], region=cast.red_star)
     assert tally(found) == {"outside_area": 1, "new": 1}
+
+
+def test_a_version_that_no_call_can_have_is_refused(cast):
+    """An altered cell is told in its row; the file as a whole is still read."""
+    found = put_in(
+        cast, "visits",
+        [line(cast, version="9" * 25), line(cast, "甲二"), line(cast, "乙一", version="-1")],
+        headings=HEADINGS,
+    )  # fmt: skip
+    assert tally(found) == {"new": 1, "problems": 2}
