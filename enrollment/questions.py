@@ -37,6 +37,7 @@ from enrollment.models import (
 from enrollment.models.people import PersonQuerySet
 from enrollment.models.rosters import QuestionQuerySet
 from enrollment.regions import placed_models
+from enrollment.registration import moves
 from enrollment.roster import KINDS as ROSTERS
 from enrollment.roster import answers
 
@@ -254,6 +255,8 @@ def _decide(question: Question, decision: str, *, text: str, by: User) -> int:
         )
     answered = list(same.values_list("pk", flat=True))
     same.update(decision=decision, answer=text, answered_by=by, answered_at=timezone.now())
+    if question.kind == QuestionKind.MOVES_TOWN:
+        moves.follow(question, moves=decision == Decision.MOVES, text=text, by=by)
     let_in = answers.settle(answered, by=by)
     # Also where nothing went in: what waits to be applied is decided by this answer.
     _bump(question)

@@ -148,8 +148,7 @@ def merge(
     with them; its names become aliases there; the row stays, ended, with what it went into. A
     town's villages move along, its 未落实 is joined with the other's. Targets are not touched:
     issued numbers are changed by issuing again. Accounts stay with the ended place and so see
-    nobody until an administrator
-    assigns them anew. Returns the number of rows moved per kind of fact.
+    nobody until an administrator assigns them anew. Returns the number of rows moved per kind.
     """
     _refuse_fixed(region, "合并")
     _refuse_fixed(into, "合并")

@@ -9,23 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from enrollment.failure import Failure
 from enrollment.models import (
+    Decision,
     Enrollment,
     Level,
     Payment,
     Person,
     PolicyYear,
+    Question,
+    QuestionKind,
     Region,
     Relocation,
     User,
 )
 from enrollment.models.registration import RelocationQuerySet
 from enrollment.registration import common
+from enrollment.roster import answers
 from enrollment.scope import Placed
 
 
@@ -67,6 +71,11 @@ def propose(
     taken = Relocation.objects.filter(person__in=going, state=Relocation.State.OPEN)
     if taken.exists():
         raise Failure("open", "已有一件待确认的迁移，请先处理")
+    if (asked := _asked(one.pk for one in going).first()) is not None:
+        raise Failure(
+            "asked",
+            f"名册上“迁移待确认”（迁往{asked.given}）还没有答复，请先在“待核实事项”中办结",
+        )
     at_once = from_mine and to_mine and by.job.level != Level.VILLAGE
     rows = []
     for one in going:
@@ -154,6 +163,25 @@ def leave(
     common.bump(now.county_id)
 
 
+@transaction.atomic
+def follow(question: Question, *, moves: bool, text: str, by: User) -> None:
+    """Close somebody's open move when the 迁移待确认 of a roster is answered.
+
+    Where they were let go, whatever it said; where they stay, if it went to the same village.
+    """
+    for row in Relocation.objects.select_for_update(of=("self",)).filter(
+        person=question.person_id, state=Relocation.State.OPEN
+    ):
+        same = _as_given(row.to_village) == question.given
+        if moves:
+            state = Relocation.State.DONE if same else Relocation.State.CANCELLED
+        elif same:
+            state = Relocation.State.REFUSED
+        else:
+            continue
+        _close(row, state, by=by, decision=f"待核实事项已答复：{text}"[:200])
+
+
 def may_decide(row: Relocation, user: User) -> bool:
     """Whether a move waits for this user's word."""
     side = row.village if row.by_receiver else row.to_village
@@ -211,9 +239,35 @@ def _carry_out(rows: list[Relocation], *, by: User, decision: str, address: str)
     relocate(ids, village)
     for row in rows:
         _close(row, Relocation.State.DONE, by=by, decision=decision)
+    _answer_rosters(ids, village, by=by)
     for one in people:
         common.record("move_person", one, by=by, address=address, subject=village.path)
     common.bump(rows[0].county_id)
+
+
+def _asked(people: Iterable[int]) -> models.QuerySet[Question]:
+    """What rosters ask about where these people live, as yet without an answer."""
+    return Question.objects.open().filter(kind=QuestionKind.MOVES_TOWN, person__in=list(people))
+
+
+def _answer_rosters(people: list[int], village: Region, *, by: User) -> None:
+    """Answer what rosters asked about people who have just moved; a row to elsewhere stays out."""
+    text = f"已按迁移办理到{village.path}"
+    given = _as_given(village)
+    asked = list(_asked(people).values_list("pk", "given"))
+    same = [pk for pk, to in asked if to == given]
+    other = [pk for pk, to in asked if to != given]
+    for questions, decision in ((same, Decision.MOVES), (other, Decision.STAYS)):
+        Question.objects.filter(pk__in=questions).update(
+            decision=decision, answer=text, answered_by=by, answered_at=timezone.now()
+        )
+    answers.drop(other, f"{text}，这一行没有入库")
+    answers.settle(same, by=by)
+
+
+def _as_given(village: Region) -> str:
+    """A village as a question of a roster writes it."""
+    return f"{village.town.name}/{village.name}" if village.town else village.name
 
 
 def _close(row: Relocation, state: str, *, by: User, decision: str) -> None:

@@ -75,6 +75,12 @@ def remark(questions: Collection[int], sentence: str, *, roster: Roster | None =
         )
 
 
+def drop(questions: Collection[int], sentence: str) -> None:
+    """Let the rows that wait for these answers wait no more; their reasons say why."""
+    remark(questions, sentence)
+    HeldRow.objects.filter(question__in=questions).delete()
+
+
 def _settle(roster: Roster, questions: list[int], cursor: CursorWrapper) -> int:
     given: dict[str, Any] = {"roster": roster.pk, "questions": questions}
     if sentence := _too_late(roster):

@@ -93,6 +93,7 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                     WHEN name_differs AND not_same THEN 'not_same'
                     WHEN name_differs THEN 'name_differs'
                     WHEN agreed = 'stays' THEN 'stays'
+                    WHEN going_to IS NOT NULL THEN 'moving'
                     ELSE 'moves_town' END,
                left(concat_ws('；',
                    CASE WHEN repeated THEN '与第' || first_row || '行同一证件号，'
@@ -104,6 +105,8 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                         THEN '在册姓名为“' || known_name || '”，与名册不一致'
                    WHEN fate = 'problems' AND agreed = 'stays'
                         THEN '经核实仍在' || from_town || '，不迁'
+                   WHEN fate = 'problems' AND going_to IS NOT NULL
+                        THEN '此人迁往' || going_to || '的办理待对方确认，办结后再交这一行'
                    WHEN fate = 'problems'
                         THEN '现在册于' || from_town || '，迁来须由' || from_town || '确认'
                    WHEN fate = 'changed' THEN concat_ws('、',
@@ -149,6 +152,11 @@ def diff(roster: Roster, cursor: CursorWrapper) -> None:
                             AND q.given = {place}
                         ORDER BY q.answered_at DESC LIMIT 1
                     ) END AS agreed,
+                    CASE WHEN e.takes THEN (
+                        SELECT g.name FROM enrollment_relocation o
+                        JOIN enrollment_region g ON g.id = o.to_village_id
+                        WHERE o.person_id = p.id AND o.state = 'open'
+                    ) END AS going_to,
                     CASE WHEN e.takes THEN (
                         SELECT g.name FROM enrollment_region g WHERE g.id = p.town_id
                     ) END AS from_town,

@@ -15,11 +15,13 @@ from enrollment.models import (
     PolicyYear,
     Question,
     Region,
+    Relocation,
     Roster,
     RosterRow,
     Stage,
     Status,
 )
+from enrollment.registration import moves
 from enrollment.roster import pipeline
 from enrollment.tests import handing
 from enrollment.tests.cast import id_number
@@ -393,6 +395,62 @@ def test_a_villages_supplement_asks_the_other_town_too(cast):
     assert Question.objects.get().town == cast.west
     within = moved(cast, row("乙一", B1), region=cast.red_star)
     assert tally(within) == {"changed": 1}, "within one town nobody else is asked"
+
+
+def test_a_move_and_a_question_of_one_person_do_not_stand_open_together(cast, taken):
+    person = cast.people["甲一"]
+    with pytest.raises(Failure, match="迁移待确认.*迁往西河镇/石桥村"):
+        moves.propose(cast.year, person, to=cast.bridge, reason="婚迁", by=cast.red_star_clerk)
+    roster.withdraw(taken, by=None)
+    (move,) = moves.propose(
+        cast.year, person, to=cast.bridge, reason="婚迁", by=cast.red_star_clerk
+    )
+    again = moved(cast, row("甲一", A1, "石桥村", "西河镇", "H9"))
+    assert reasons(again, "problems") == ["此人迁往石桥村的办理待对方确认，办结后再交这一行"]
+    assert not Question.objects.open().exists()
+    moves.decide(move, agrees=True, text="", by=cast.west_officer)
+    assert tally(moved(cast, row("甲一", A1, "石桥村", "西河镇", "H9"))) == {"changed": 1}
+
+
+def open_move(cast, to):
+    person = cast.people["甲一"]
+    return Relocation.objects.create(
+        county=cast.county, town=cast.east, village=cast.red_star, person=person,
+        to_town=to.town, to_village=to, reason="婚迁", proposed_by=cast.red_star_clerk,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("decision", "to", "state"),
+    [
+        ("moves", "bridge", "done"),
+        ("moves", "willow", "cancelled"),
+        ("stays", "bridge", "refused"),
+        ("stays", "willow", "open"),
+    ],
+)
+def test_an_answer_closes_the_move_that_stood_open_beside_it(cast, taken, decision, to, state):
+    move = open_move(cast, getattr(cast, to))
+    answer(cast, decision, by=cast.county_officer)
+    move.refresh_from_db()
+    assert move.state == state
+
+
+def test_a_move_that_is_agreed_to_answers_the_question_beside_it(cast, taken):
+    moves.decide(open_move(cast, cast.bridge), agrees=True, text="", by=cast.west_officer)
+    asked = Question.objects.get(kind="moves_town")
+    assert (asked.decision, asked.answer) == ("moves", f"已按迁移办理到{cast.bridge.path}")
+    person = Person.objects.select_related("household").get(name="甲一")
+    assert (person.village, person.household.number) == (cast.bridge, "H9")
+    check_counts(Roster.objects.get(pk=taken.pk))
+
+
+def test_a_move_to_elsewhere_keeps_the_row_out_for_good(cast, taken):
+    moves.decide(open_move(cast, cast.willow), agrees=True, text="", by=cast.east_officer)
+    asked = Question.objects.get(kind="moves_town")
+    assert asked.decision == "stays" and not asked.held.exists()
+    assert "没有入库" in reasons(taken, "problems")[0]
+    assert Person.objects.get(name="甲一").village == cast.willow
 
 
 def test_a_name_and_a_move_are_asked_one_after_the_other(cast):
