@@ -15,6 +15,7 @@ from enrollment import audit
 from enrollment.failure import Failure
 from enrollment.models import PolicyYear, Region, User
 from enrollment.scope import PlacedQuerySet
+from subsidies import freeze
 from subsidies.models import AmountCheck, CheckAnswer, Subsidy
 from subsidies.models.checks import CheckQuerySet
 
@@ -100,6 +101,8 @@ def send(
 ) -> int:
     """Send the unsent mismatches of a region, or these people's, to where they count."""
     _refuse_sender(by)
+    # Two clicks queue, so that each is told how many it sent.
+    policy_year = freeze.begin(policy_year, what="不能再下发核查", settled_too=True)
     rows = unsent(policy_year, region, viewer=by)
     if people is not None:
         rows = rows.filter(person__in=people)

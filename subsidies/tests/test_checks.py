@@ -3,7 +3,7 @@
 import pytest
 
 from enrollment.failure import Failure
-from enrollment.models import AuditEvent
+from enrollment.models import AuditEvent, PolicyYear
 from enrollment.tests.cast import make_payment
 from subsidies import assessment, checks
 from subsidies.models import AmountCheck, CheckAnswer, Entitlement
@@ -113,3 +113,9 @@ def test_what_the_policy_gives_back_is_no_disagreement(county):  # noqa: F811
     assessment.assess(county.year)
     found = checks.mismatches(county.year, county.county, viewer=None)
     assert [row.person.name for row in found] == ["甲二"]
+
+
+def test_a_closed_year_sends_nothing(county):  # noqa: F811
+    PolicyYear.objects.filter(pk=county.year.pk).update(state="closed")
+    with pytest.raises(Failure, match="已关闭，不能再下发核查"):
+        send(county)
