@@ -394,6 +394,9 @@ def _waiting(tables: Tables, names: dict[str, str]) -> Iterator[Rule]:
         yield _rule("补缴修复", _yes(row["repairable"], "可以", "不可以"), row)
         yield _rule("职工参保", _yes(row["employee_counts"], "计入连续", "不计入连续"), row)
         yield _rule("起算", _word(WaitingRule.Runs, row["runs_from"]), row)
+        yield _rule("单位", _word(WaitingRule.Unit, row["unit"]), row)
+        yield _rule("计算", _word(PaymentRule.Counting, row["counting"]), row)
+        yield _rule("延长期缴费", _yes(row["extension_waits"], "也要等待", "不等待"), row)
         yield _rule("不受限人员", row["exempt"], row)
 
 

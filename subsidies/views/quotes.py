@@ -13,7 +13,7 @@ from enrollment.access import Place, enter
 from enrollment.failure import Failure
 from enrollment.models import EventRule, Person
 from enrollment.models.rules import Attribute
-from subsidies import case, freeze, quote, records
+from subsidies import case, freeze, quote, records, standing
 from subsidies.forms import Question
 from subsidies.models import (
     AmountCheck,
@@ -87,6 +87,7 @@ def _panel(request: HttpRequest, place: Place, somebody: Person) -> dict[str, An
         paid_on = None
     asked = case.of_person(year, somebody, paid_on=paid_on)
     answer = quote.quote(year, asked)
+    wait = standing.of_person(year, somebody, asked, answer)
     held = list(
         Entitlement.objects.filter(policy_year=year, person=somebody)
         .select_related("category", "category__department", "written_by")
@@ -99,6 +100,8 @@ def _panel(request: HttpRequest, place: Place, somebody: Person) -> dict[str, An
         {
             "quote": answer,
             "reason": words.veiled(answer.reason),
+            "waiting": wait,
+            "waiting_reason": words.veiled(wait.reason) if wait else "",
             "category": words.veiled(answer.category or ""),
             "department": "" if answer.category in hidden else answer.department,
             "veiled": answer.category in hidden,

@@ -201,12 +201,18 @@ class CashRule(Rule):
 class WaitingRule(Rule):
     """待遇等待期 (from 2025 on): fixed months plus one for each further missed year.
 
-    No row = not applicable in this year.
+    No row = not applicable in this year. ``counting`` says whether the day of payment counts, as
+    with a window; ``extension_waits`` whether the extension in January and February is late.
+    ``exempt`` names groups, special cases and statuses, one after another (、).
     """
 
     class Runs(models.TextChoices):
         ARRIVAL = "arrival", "缴费到账之日"
         YEAR_START = "year_start", "1月1日"
+
+    class Unit(models.TextChoices):
+        MONTHS = "months", "按日历月"
+        DAYS = "days", "按日（每月折30日）"
 
     fixed_months = models.PositiveSmallIntegerField("固定等待期（月）", default=3)
     offset = models.PositiveSmallIntegerField(
@@ -218,7 +224,12 @@ class WaitingRule(Rule):
     repairable = models.BooleanField("可补缴修复", null=True, blank=True)
     employee_counts = models.BooleanField("职工参保计入连续", null=True, blank=True)
     runs_from = models.TextField("起算日", choices=Runs.choices, null=True, blank=True)
-    exempt = models.TextField("不受限人员", blank=True)
+    unit = models.TextField("等待期单位", choices=Unit.choices, default=Unit.MONTHS)
+    counting = models.TextField(
+        "等待期计算", choices=PaymentRule.Counting.choices, null=True, blank=True
+    )
+    extension_waits = models.BooleanField("延长期（1至2月）缴费也要等待", null=True, blank=True)
+    exempt = models.TextField("不受限人员", blank=True, help_text="用顿号隔开，如 新生儿、服役")
 
     class Meta(Rule.Meta):
         verbose_name = "待遇等待期规则"
