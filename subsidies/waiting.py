@@ -161,7 +161,7 @@ def waiting(
         exempt and f"{exempt}不受等待期限制",
         *_length_parts(found, ways, period, repair=repair, exempt=exempt),
         _start_part(rule, found, ways, paid_on, arrived_on, year),
-        _offer_part(found, ways),
+        _offer_part(found, ways, history),
     ]
     reason = "；".join(part for part in parts if part)
     return Waiting(**{**found.__dict__, "reason": reason})
@@ -375,7 +375,7 @@ def _start_part(
     return f"{runs}，待遇自 {found.benefit_from} 起"
 
 
-def _offer_part(found: Waiting, ways: Sequence[_Wait]) -> str:
+def _offer_part(found: Waiting, ways: Sequence[_Wait], history: Mapping[int, Standing]) -> str:
     if found.repair_years:
         price = "补缴标准政策未规定"
         if found.repair_price is not None:
@@ -384,6 +384,7 @@ def _offer_part(found: Waiting, ways: Sequence[_Wait]) -> str:
         return (
             f"可补缴 {found.repair_years} 年（{price}），每补缴一年少等 1 个月，最少等 {least} 个月"
         )
-    if found.months is None and len({way.years for way in ways}) > 1:
+    touched = {one for way in ways for one in way.years}
+    if found.months is None and _of(history, touched, Standing.UNKNOWN):
         return "请本人提供这些年度的参保或缴费凭证"
     return ""

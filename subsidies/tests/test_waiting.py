@@ -210,6 +210,9 @@ def test_the_sentence_of_the_insured_the_unknown_and_the_oversold():
     assert "2025年是否参保查不到，不当作断保" in unknown
     assert "要等待 0 或 4 个月，现在不能确定" in unknown
     assert "凭证" in unknown
+    employee = ask(2026, [E], rule={"employee_counts": None})
+    assert "凭证" not in employee.reason  # papers settle nothing: the policy has to say
+    assert employee.not_stated == ["职工参保的年度是否计入连续参保"]
     assert "所报补缴 2 年中有 1 年不能缩短等待，不要收" in ask(2029, [M] * 4, repair=2).reason
 
 
