@@ -7,6 +7,9 @@ from enrollment import audit, people
 from enrollment.failure import Failure
 from enrollment.models import Level, Person, PolicyYear, Region, User
 
+# Nothing of such a year is written any more, not even where somebody lived.
+FROZEN = (PolicyYear.State.SETTLED, PolicyYear.State.CLOSED)
+
 
 def bump(county_id: int) -> None:
     """Say that an input of the county's figures changed; last statement of a transaction."""

@@ -203,7 +203,9 @@ def waiting(viewer: User, *, county: Region) -> RelocationQuerySet:
 def relocate(people: Iterable[int], village: Region) -> None:
     """Put people and all facts that follow them into a village; one statement a table.
 
-    An enrolment with a place of its own stays, and payments stay with their enrolment.
+    An enrolment with a place of its own stays, and payments stay with their enrolment. What belongs
+    to a settled or closed year stays where it counted when that year was closed: its figures are
+    printed, and its ledger's checksum stands.
     """
     ids = list(people)
     where = common.place_of(village)
@@ -215,10 +217,15 @@ def relocate(people: Iterable[int], village: Region) -> None:
             or model in (Enrollment, Payment, Relocation)
         ):
             continue
-        model._default_manager.filter(person__in=ids).update(**where)  # type: ignore[misc]
-    Enrollment.objects.filter(person__in=ids, place_follows=True).update(**where)
+        rows = model._default_manager.filter(person__in=ids)
+        if any(field.name == "policy_year" for field in model._meta.concrete_fields):
+            rows = rows.exclude(policy_year__state__in=common.FROZEN)
+        rows.update(**where)  # type: ignore[misc]
+    open_years = Enrollment.objects.exclude(policy_year__state__in=common.FROZEN)
+    open_years.filter(person__in=ids, place_follows=True).update(**where)
     own = Enrollment.objects.filter(person=OuterRef("person"), policy_year=OuterRef("policy_year"))
-    Payment.objects.filter(person__in=ids).exclude(village__in=own.values("village")).update(
+    payments = Payment.objects.exclude(policy_year__state__in=common.FROZEN)
+    payments.filter(person__in=ids).exclude(village__in=own.values("village")).update(
         town=Subquery(own.values("town")[:1]), village=Subquery(own.values("village")[:1])
     )
 

@@ -19,6 +19,7 @@ from enrollment.models import (
     Paper,
     Payment,
     Person,
+    PolicyYear,
     Question,
     RegistrationRecord,
     Relocation,
@@ -559,6 +560,18 @@ def test_an_enrolment_with_a_place_of_its_own_stays(cast: Cast):
     moves.propose(cast.year, person, to=cast.bridge, reason="婚迁", by=cast.county_officer)
     assert Enrollment.objects.get().village == cast.red_star
     assert Payment.objects.get().village == cast.red_star
+
+
+def test_what_a_settled_year_counted_stays_where_it_was(cast: Cast):
+    """Its figures are printed; the open year's follow the person."""
+    person = cast.people["甲一"]
+    settled = PolicyYear.objects.create(county=cast.county, year=2023, state="settled")
+    for year in (settled, cast.year):
+        make_payment(person, year)
+    moves.propose(cast.year, person, to=cast.bridge, reason="婚迁", by=cast.county_officer)
+    for model in (Enrollment, Payment):
+        assert model.objects.get(policy_year=settled).village == cast.red_star
+        assert model.objects.get(policy_year=cast.year).village == cast.bridge
 
 
 def test_a_household_moves_as_one_and_the_receiver_may_ask_for_it(cast: Cast):
