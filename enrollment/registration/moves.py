@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 from django.db import models, transaction
 from django.db.models import OuterRef, Subquery
@@ -217,10 +218,11 @@ def relocate(people: Iterable[int], village: Region) -> None:
             or model in (Enrollment, Payment, Relocation)
         ):
             continue
-        rows = model._default_manager.filter(person__in=ids)
+        everybody: models.Manager[Any] = model._default_manager
+        rows = everybody.filter(person__in=ids)
         if any(field.name == "policy_year" for field in model._meta.concrete_fields):
             rows = rows.exclude(policy_year__state__in=common.FROZEN)
-        rows.update(**where)  # type: ignore[misc]
+        rows.update(**where)
     open_years = Enrollment.objects.exclude(policy_year__state__in=common.FROZEN)
     open_years.filter(person__in=ids, place_follows=True).update(**where)
     own = Enrollment.objects.filter(person=OuterRef("person"), policy_year=OuterRef("policy_year"))
