@@ -247,7 +247,7 @@ FIGURES = {
     Figure.BASE: "在册人口减去扣减人数，任务据此计算",
     Figure.DEDUCTED_INSURED: "在扣减名单里又缴了费的人，待与部门核对",
 }
-TODO = {
+WORK = {
     worklist.LAPSED: "上年参保、今年还没有缴费，也没有说明的人",
     worklist.NEVER: "在册并应参保、历年都没有参保记录的人",
     worklist.HARDSHIP: "有困难身份、还没有参保的人",
@@ -280,7 +280,7 @@ LISTS: list[Listing] = [
             takes=frozenset({Choice.UNTIL}),
             endings=("xlsx", "csv"),
         )
-        for key, about in TODO.items()
+        for key, about in WORK.items()
     ),
     Listing(
         "register-book",

@@ -37,13 +37,11 @@ from enrollment.models import (
     StatusKind,
     User,
 )
-from enrollment.roster import asking, problems, reading, villages
+from enrollment.roster import asking, guards, problems, reading, villages
 from enrollment.roster.kinds import KINDS, Kind
 
 # The lock of a county's bulk changes: shared while a diff is taken, exclusive while one is applied.
 LOCK = 4_021
-# A full list that ends more than this share of what is there, or a whole town, is asked about.
-END_SHARE = 0.10
 ANALYZE_FROM = 1_000
 WAITS_FOR = timedelta(days=7)
 KEEP_FILES = timedelta(days=180)
@@ -397,9 +395,10 @@ def _decide(roster: Roster, kind: Kind, cursor: CursorWrapper) -> None:
         # joins tens of thousands of rows one by one.
         cursor.execute("ANALYZE enrollment_rosterrow")
     if roster.mode == Mode.EXIT:
-        roster.warning = _exit_guard(roster, kind.held(roster, cursor)) if kind.held else ""
+        held = kind.held(roster, cursor) if kind.held else 0
+        roster.warning = guards.leaving(roster, held) if kind.held else ""
     else:
-        roster.warning = _drop_guard(roster, cursor) if kind.ends_missing else ""
+        roster.warning = guards.ending(roster, cursor) if kind.ends_missing else ""
 
 
 def count(roster: Roster, cursor: CursorWrapper) -> None:
@@ -421,57 +420,6 @@ def count(roster: Roster, cursor: CursorWrapper) -> None:
         [roster.pk],
     )
     roster.people = cursor.fetchone()[0]
-
-
-def _exit_guard(roster: Roster, held: int) -> str:
-    """A sentence where an exit list ends a large share: a full list may have been taken for one."""
-    ending = roster.would_end or 0
-    if not ending or ending <= held * END_SHARE:
-        return ""
-    return (
-        f"这份退出名单会使 {ending:,} 人退出，占现有 {held:,} 人的 {ending / held:.1%}。"
-        "请确认这不是全量名单，再次确认后才会入库。"
-    )
-
-
-def _drop_guard(roster: Roster, cursor: CursorWrapper) -> str:
-    """A sentence where the list would end a large share, or the whole of a town; else nothing."""
-    if not roster.would_end:
-        return ""
-    cursor.execute(
-        """
-        SELECT g.name, count(*) FILTER (WHERE r.fate = 'would_end'),
-               count(*) FILTER (WHERE r.fate <> 'would_end')
-        FROM enrollment_rosterrow r
-        LEFT JOIN enrollment_region g ON g.id = r.town_id
-        WHERE r.roster_id = %s
-            AND (r.fate IN ('would_end', 'unchanged', 'changed') OR r.code = 'name_differs')
-        GROUP BY g.id, g.name, g."order" ORDER BY g."order"
-        """,
-        [roster.pk],
-    )
-    towns = cursor.fetchall()
-    ending = sum(end for _, end, _ in towns)
-    staying = sum(stay for _, _, stay in towns)
-    share = ending / (ending + staying)
-    if not KINDS[roster.kind].about_people:
-        gone = "、".join(
-            RosterRow.objects.filter(roster=roster, fate=Fate.WOULD_END).values_list(
-                "name", flat=True
-            )
-        )
-        return f"名单中没有{gone}，入库后这些单位不再有任务数。请确认名单完整，再次确认后才会入库。"
-    emptied = [name for name, end, stay in towns if end and not stay]
-    sentences = []
-    if share > END_SHARE:
-        sentences.append(
-            f"这份全量名册会使 {ending:,} 人退出，占现有 {ending + staying:,} 人的 {share:.1%}"
-        )
-    if emptied:
-        sentences.append(f"{'、'.join(emptied)}的人员会全部退出")
-    if not sentences:
-        return ""
-    return "；".join(sentences) + "。请确认文件完整无缺，再次确认后才会入库。"
 
 
 def _ready(roster: Roster) -> Roster:
