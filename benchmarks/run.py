@@ -208,7 +208,6 @@ def clerks(bench: Bench) -> list[dict[str, str]]:
 
 def landing(bench: Bench, people: list[dict[str, str]], seconds: float) -> None:
     """Fifty clerks at work against two web processes."""
-    bench.manage("collectstatic", "--noinput", "--verbosity", "0")
     with _web(bench) as port:
         found = load.run(
             port, [one["cookie"] for one in people], seconds=seconds, think=THINK, warm=THINK
@@ -295,6 +294,7 @@ def _bench(scale: float) -> Iterator[Bench]:
         bench = Bench(scale, dsn, env, files, work, truth)
         bench.manage("migrate", "--verbosity", "0")
         bench.manage("load_policy", "policies/jinzhai-2024.toml")
+        bench.manage("collectstatic", "--noinput", "--verbosity", "0")
         yield bench
 
 

@@ -1,7 +1,7 @@
 """A village clerk's cash day and forms, on a desk and on a telephone.
 
-Cash from somebody's page to the second person's signature; annex 4 out, and both annexes opened.
-Registering and going from door to door have tests of their own.
+Cash from somebody's page to the second person's signature; annexes 4 and 5 taken and opened; a
+visit sheet out and in. Registering and going from door to door have tests of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Browser, Page, expect
 
 from enrollment import second_factor
-from enrollment.models import AuditEvent
+from enrollment.models import AuditEvent, Visit
 from enrollment.models.rules import CashRule, Window
 from enrollment.tests.cast import PASSWORD, Cast, build_cast, id_number, make_status
 from subsidies.models import CashDay, CashReceipt, SubsidyRule
@@ -92,9 +92,11 @@ def test_a_cash_day(
     assert CashReceipt.objects.get().day == day
 
 
+@pytest.mark.parametrize("screen", SCREENS)
 def test_annexes_4_and_5_are_taken_and_opened(
-    page: Page, live_server: Any, county: Cast, tmp_path: Path
+    page: Page, live_server: Any, county: Cast, tmp_path: Path, screen: str
 ) -> None:
+    page.set_viewport_size(SCREENS[screen])
     page.goto(f"{live_server.url}{HERE}/reports/out-of-county/")
     sign_in(page, "dongfeng")
     expect(page.get_by_role("cell", name="乙一")).to_be_visible()
@@ -106,6 +108,7 @@ def test_annexes_4_and_5_are_taken_and_opened(
         taken.value.save_as(path)
         return load_workbook(path).worksheets[0]
 
+    assert fits(page)
     masked = take("annex-4")
     [row] = [row for row in masked.values if row[0] == 1]
     assert row[3] == "乙一" and row[4].endswith("*" * 12) and row[7] == "杭州某厂"
@@ -122,3 +125,30 @@ def test_annexes_4_and_5_are_taken_and_opened(
     values = [row for row in take("annex-5").values if row[0] == "柳林村"]
     assert values[0][:4] == ("柳林村", 1, 1, 1)
     assert AuditEvent.objects.filter(action="download_table").count() == 2
+
+
+def test_a_visit_sheet_goes_out_and_comes_back_on_a_phone(
+    page: Page, live_server: Any, county: Cast, tmp_path: Path
+) -> None:
+    page.set_viewport_size(SCREENS["phone"])
+    page.goto(f"{live_server.url}{HERE}/visits/")
+    sign_in(page, "hongxing")
+    assert fits(page)
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="下载走访表（Excel）").click()
+    path = tmp_path / "走访表.xlsx"
+    taken.value.save_as(path)
+    book = load_workbook(path)
+    sheet = book.active
+    rows = {sheet.cell(row, 3).value: row for row in range(4, 6)}
+    sheet.cell(rows["甲一"], 6, "2023-11-05")
+    sheet.cell(rows["甲一"], 7, "李干部")
+    sheet.cell(rows["甲一"], 9, "同意参保，自行缴费")
+    book.save(path)
+    page.get_by_label("填好的走访表").set_input_files(path)
+    page.get_by_role("button", name="交回并核对").click()
+    expect(page.locator(".answer")).to_contain_text("可记下走访 1 人", timeout=30_000)
+    assert fits(page)
+    page.get_by_role("button", name="确认记下 1 人的走访").click()
+    expect(page.locator("main")).to_contain_text("走访已记下")
+    assert Visit.objects.get().person == county.people["甲一"]
