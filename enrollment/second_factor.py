@@ -28,6 +28,16 @@ def enough(user: User, session: SessionBase) -> bool:
     return user.is_demo or session.get(SESSION_KEY) == PASSED
 
 
+class Missing(Exception):
+    """Full numbers were asked for with the password alone; the middleware leads to the page."""
+
+
+def require(user: User, session: SessionBase) -> None:
+    """Raise Missing where full numbers may not be shown in this session."""
+    if not enough(user, session):
+        raise Missing
+
+
 def is_due(session: SessionBase) -> bool:
     """Whether the password was right and the code is still to come."""
     return session.get(SESSION_KEY) == DUE

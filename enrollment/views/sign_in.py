@@ -1,5 +1,6 @@
 """Signing in and out, the second step, changing one's password; each is on record."""
 
+from datetime import timedelta
 from typing import Any
 
 import segno
@@ -9,7 +10,7 @@ from django.contrib.auth import forms, views
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -200,10 +201,11 @@ def _welcome(request: HttpRequest, user: User) -> None:
     if before := request.session.get(LAST_SIGN_IN):
         messages.info(request, f"上次登录 {before}。如果不是您本人，请立即修改密码并报告。")
     left = accounts.password_lasts(user)
-    if not user.is_demo and left <= accounts.PASSWORD_WARNS and not user.must_change_password:
-        link = reverse("enrollment:password")
-        if left.total_seconds() > 0:
-            messages.warning(request, f"密码还有 {left.days + 1} 天到期，请尽早修改（{link}）。")
+    exempt = user.is_demo or user.must_change_password
+    if not exempt and timedelta(0) < left <= accounts.PASSWORD_WARNS:
+        messages.warning(
+            request, f"密码还有 {left.days + 1} 天到期，请在右上角自己的名字下面修改。"
+        )
 
 
 def _in_fours(url: str) -> str:

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.contrib import messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -59,8 +59,7 @@ def reveal(request: HttpRequest, county: str, year: int, pk: int) -> HttpRespons
     """The full number or phone, for a reason, on record; a fragment for htmx, else the page."""
     place = enter(request, county, year, may="may_reveal")
     somebody = _get(request, place, pk)
-    if not second_factor.enough(place.user, request.session):
-        return _ask_second_factor(request)
+    second_factor.require(place.user, request.session)
     field = request.POST.get("field", "number")
     try:
         full = people.reveal(
@@ -76,15 +75,6 @@ def reveal(request: HttpRequest, county: str, year: int, pk: int) -> HttpRespons
     if request.headers.get("HX-Request"):
         return render(request, "_masked.html", {"full": full})
     return _show(request, place, somebody, revealed={field: full})
-
-
-def _ask_second_factor(request: HttpRequest) -> HttpResponse:
-    """Full numbers are for those who have signed in in two steps."""
-    messages.warning(request, "查看完整号码前，请先开通两步验证（只需办一次），再重新登录或继续。")
-    target = reverse("enrollment:second-factor")
-    if request.headers.get("HX-Request"):
-        return HttpResponse(headers={"HX-Redirect": target})
-    return redirect(target)
 
 
 def _get(request: HttpRequest, place: Place, pk: int) -> Person:

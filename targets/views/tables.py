@@ -34,9 +34,8 @@ def table(request: HttpRequest, county: str, year: int, name: str) -> HttpRespon
         shelf.refuse(form, chosen)
         if chosen.full and not place.user.job.may_reveal:
             raise Failure("role", "您的岗位不能导出完整证件号码")
-        if chosen.full and not second_factor.enough(place.user, request.session):
-            messages.warning(request, "导出完整证件号码前，请先开通两步验证（只需办一次）。")
-            return redirect("enrollment:second-factor")
+        if chosen.full:
+            second_factor.require(place.user, request.session)
         made = form.table(place.policy_year, place.region, chosen)
         content = described.make(made)
     except Failure as failure:

@@ -46,9 +46,8 @@ def _send(
 ) -> HttpResponseBase:
     if not may_open_files(place, roster):
         raise PermissionDenied("名册文件里有完整的证件号码，您的岗位不能下载。")
-    if place.user.job.may_reveal and not second_factor.enough(place.user, request.session):
-        messages.warning(request, "名册文件里有完整的证件号码，请先开通两步验证（只需办一次）。")
-        return redirect("enrollment:second-factor")
+    if place.user.job.may_reveal:
+        second_factor.require(place.user, request.session)
     if not stored:
         return _sorry(request, place, roster, "没有这个文件，或已按期删除。")
     pieces = store.stream(stored)
